@@ -1,0 +1,132 @@
+/* profile.h - what one trace amounts to: the meeting point of reading and rendering.
+ *
+ * profile_load() reads a trace file once, replays its events and leaves, per stack, exact figures; nothing here grows with
+ * the number of events. Rendering stages (sites, report_text, report_json, info) only read it.
+ */
+#ifndef SEEP_PROFILE_H
+#define SEEP_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attributes.h"
+
+/* Figures of a set of allocations. Sizes are bytes as requested by the program. */
+struct cost {
+    uint64_t calls;            /* allocations, each successful realloc being one more */
+    uint64_t allocated_bytes;  /* sum of their sizes */
+    uint64_t peak_bytes;       /* bytes alive at the moment when the process's total was highest */
+    uint64_t unreleased_bytes; /* never freed by the end of the trace */
+    uint64_t unreleased_blocks;
+    uint64_t temporary;       /* freed with no other allocation of that thread in between */
+    uint64_t oldest_birth_ns; /* when the oldest unreleased block was made, since the start; UINT64_MAX = none or unknown */
+};
+
+/* A node of the call tree. Index 0 is the root and stands for "no stack recorded". A parent's index is always smaller. */
+struct stack {
+    uint64_t ip;      /* return address: look up ip - 1; an ip < 4096 with parent 0 is an epoch root and not a frame */
+    uint32_t parent;  /* index into stacks */
+    uint32_t module;  /* index into modules + 1; 0 = in none. The module mapped at that address in the stack's epoch */
+    struct cost cost; /* of the allocations made with exactly this stack */
+};
+
+struct module {
+    uint32_t id; /* as in the trace */
+    uint32_t pid;
+    uint32_t first_epoch, gone_epoch; /* mapped in [first, gone); gone = UINT32_MAX while mapped */
+    uint64_t bias;                    /* file virtual address = address - bias */
+    uint64_t start, end;
+    char *path;
+    uint8_t build_id[64];
+    size_t build_id_bytes;
+};
+
+struct process {
+    uint32_t pid, ppid;
+    uint64_t start_ns;
+    uint64_t end_ns;   /* 0 = end not seen */
+    uint32_t end_kind; /* enum trace_end_kind */
+    uint32_t end_value;
+    uint64_t peak_rss_bytes; /* 0 = never sampled */
+    char *executable;
+    char *command; /* arguments joined by single spaces */
+};
+
+struct thread {
+    uint32_t pid, tid;
+    uint64_t start_ns;
+    char *name;
+};
+
+/* What the trace says was not recorded; see RING_LOST_KINDS. */
+struct lost {
+    char *key;
+    char *text;
+    uint64_t count;
+    bool is_events; /* counts events missing from the trace, else a fact to know */
+};
+
+/* A stretch of the file that could not be read. */
+struct damage {
+    uint64_t off;     /* bytes from the start of the file */
+    uint64_t n_bytes; /* 0 = up to the end of the file */
+    char *what;
+};
+
+struct mark {
+    uint64_t number, time_ns, first_event;
+    char *name;
+};
+
+struct note {
+    uint32_t pid;
+    char *text;
+};
+
+struct profile {
+    char *path;
+    uint64_t file_bytes;
+    uint32_t version_major, version_minor; /* of the trace format */
+    char *recorder_version;                /* of the seep that recorded it */
+    char *options;
+    uint64_t start_real_ns; /* CLOCK_REALTIME */
+    uint64_t runtime_ns;    /* start to the last thing known */
+    bool is_complete;       /* the recorder ended it in order */
+
+    struct process *processes;
+    struct thread *threads;
+    struct module *modules;
+    struct stack *stacks;
+    struct lost *lost;
+    struct damage *damage;
+    struct mark *marks;
+    struct note *notes;
+    size_t n_processes, n_threads, n_modules, n_stacks, n_lost, n_damage, n_marks, n_notes;
+    size_t n_infos;
+
+    struct cost total; /* total.peak_bytes is the highest total ever */
+    uint64_t n_frees;
+    uint64_t n_events;         /* read */
+    uint64_t n_events_missing; /* known to have been in damaged parts */
+    uint64_t n_events_unknown; /* of infos whose definition is lost */
+    uint64_t lost_events;      /* sum of the lost kinds with is_events */
+    uint64_t collector_cpu_ns, collector_rss_bytes;
+    size_t n_event_blocks, n_record_blocks;
+    uint64_t raw_bytes; /* of all file blocks, inflated */
+};
+
+/* Called now and then while loading. read_bytes of file_bytes are done. */
+typedef void profile_progress(void *context, uint64_t read_bytes, uint64_t file_bytes);
+
+/* Read a trace.
+ *
+ * profile   filled in; whatever could be read, also when the file is damaged (n_damage > 0) or cut (!is_complete)
+ * Returns   0, or -1 after one line on stderr if nothing could be made of it: no such file, not a trace, another major version
+ * Memory    profile_free() releases what it holds, also after -1
+ */
+MUST_CHECK int profile_load(struct profile *profile, const char *path, profile_progress *progress, void *context);
+
+void profile_free(struct profile *profile);
+
+#endif

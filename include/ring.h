@@ -1,0 +1,216 @@
+/* ring.h - the shared file between the hooks in a traced process and its collector.
+ *
+ * One sparse file, mapped MAP_SHARED by both sides, so that whatever a hook has finished survives the death of the
+ * process by any cause. It has five regions; only what is used is ever backed by disk blocks.
+ *
+ *   header | slots            | log                | nodes              | chunks
+ *          | one per thread,  | rare facts:        | the call tree:     | the events, 16 KiB pieces that go round:
+ *          | reused           | modules, epochs    | (parent, ip) by id | free list -> a thread -> collector -> free list
+ *
+ * A thread writes events into its own chunk and publishes each by a release store of the chunk's n_words; a full chunk
+ * names its successor in `next`. The collector follows each slot's chain of chunks, gives read chunks back to the free
+ * list, and never writes anything else that a hook waits for. Only two things are claimed by more than one thread: ids
+ * (fetch_add) and chunks (tagged lock-free stack).
+ *
+ * Ordering between threads is by time stamp (the raw clock of the architecture). A thread raises its slot's `busy`
+ * before it reads the clock and lowers it after publishing, so a collector that reads the clock, waits for the stores of
+ * other cores to arrive, and then finds a slot idle knows that nothing older than its reading can still come from it.
+ *
+ * Nothing here holds a pointer or a pthread type: both sides may be of different libcs. All numbers are little-endian.
+ */
+#ifndef SEEP_RING_H
+#define SEEP_RING_H
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define RING_MAGIC "SEEPRING"
+
+enum {
+    RING_VERSION = 1,
+    RING_CHUNK_BYTES = 16384,
+    RING_LOG_UNIT_BYTES = 64,
+};
+
+/* Why something could not be recorded; the index of ring_header.lost and the trace's LOST records.
+ * X(name, key, is_events, text): is_events = 1 where the count is of events that are missing from the trace. */
+#define RING_LOST_KINDS(X)                                                                                                 \
+    X(RING_FULL, "ring-full", 1, "events dropped because the ring was full")                                               \
+    X(NO_SLOT, "no-thread-slot", 1, "events dropped because the thread could not get its own buffer")                      \
+    X(NESTED, "nested", 1, "events of signal handlers that interrupted a hook and found its reserve full")                 \
+    X(ABANDONED, "abandoned", 1, "events whose hook was left by a jump out of a signal handler")                           \
+    X(STACKS, "stacks", 0, "allocations recorded without their call stack because the tree was full")                      \
+    X(CUT_STACKS, "cut-stacks", 0, "allocations whose outermost frames were cut at the depth limit")                       \
+    X(MODULES, "modules", 0, "modules that could not be recorded")                                                         \
+    X(BACKING, "backing", 0, "refusals of the file system to back more of the ring")                                       \
+    X(UNTRACED_FORKS, "untraced-forks", 0, "fork children that were not traced")                                           \
+    X(BOOT, "before-start", 0, "allocations served before tracing was ready")                                              \
+    X(LATE, "late", 0, "events merged out of order because they were published too late")                                  \
+    X(UNKNOWN_FREES, "unknown-frees", 0, "frees of blocks whose allocation was not seen")                                  \
+    X(IMPLICIT_FREES, "implicit-frees", 0, "blocks ended by a later allocation at their address")
+
+enum ring_lost {
+#define X(name, key, is_events, text) RING_LOST_##name,
+    RING_LOST_KINDS(X)
+#undef X
+        RING_N_LOST
+};
+
+/* A run of equal units in the file. */
+struct ring_region {
+    uint64_t off;        /* bytes from the start of the file, page aligned */
+    uint32_t unit_bytes; /* size of one unit */
+    uint32_t cap;        /* units */
+};
+
+enum ring_target_state {
+    RING_TARGET_STARTING = 0, /* the constructor is not done */
+    RING_TARGET_RUNNING = 1,
+    RING_TARGET_EXITED = 2, /* exit() reached the shim; late events may still follow */
+};
+
+enum ring_collector_state {
+    RING_COLLECTOR_NONE = 0,    /* not started yet */
+    RING_COLLECTOR_RUNNING = 1, /* the trace is open */
+    RING_COLLECTOR_DONE = 2,    /* the trace is complete */
+    RING_COLLECTOR_FAILED = 3,  /* it gave up (disk full, ...); hooks must not wait for it */
+};
+
+struct ring_header {
+    char magic[8];         /* RING_MAGIC without its terminator; written last, so a ring without it is not ready */
+    uint32_t version;      /* RING_VERSION */
+    uint32_t is_clock_tsc; /* 1: stamps are the TSC; 0: stamps are CLOCK_MONOTONIC nanoseconds */
+    uint64_t file_bytes;
+    struct ring_region slots;  /* struct ring_slot */
+    struct ring_region log;    /* RING_LOG_UNIT_BYTES each */
+    struct ring_region nodes;  /* struct ring_node; id 0 is never used: it is the root of epoch 0 */
+    struct ring_region chunks; /* struct ring_chunk */
+    uint32_t pid;
+    uint32_t uid;
+    uint64_t start_stamp;   /* the three clocks read together at the start */
+    uint64_t start_mono_ns; /* CLOCK_MONOTONIC */
+    uint64_t start_real_ns; /* CLOCK_REALTIME */
+
+    /* Claimed by hooks of any thread. */
+    alignas(64) _Atomic uint32_t n_slots; /* slots ever used; they are reused by later threads */
+    _Atomic uint32_t n_nodes;             /* next node id to hand out, starts at 1 */
+    _Atomic uint32_t n_chunks;            /* chunks ever taken from the never-used end */
+    _Atomic uint32_t n_log_units;         /* log units ever claimed */
+    _Atomic uint32_t n_thread_serials;    /* threads ever seen; serials start at 1 */
+    alignas(64) _Atomic uint64_t
+        free_chunks; /* stack of recycled chunks: tag << 32 | index + 1; 0 in the low half = empty */
+    alignas(64) _Atomic uint64_t lost[RING_N_LOST]; /* the kinds up to BOOT are the shim's, the rest the collector's */
+
+    /* State of either side. */
+    alignas(64) _Atomic uint32_t target_state;    /* enum ring_target_state */
+    _Atomic uint32_t exit_status;                 /* argument of exit(), valid with RING_TARGET_EXITED */
+    _Atomic uint64_t max_rss_bytes;               /* getrusage at exit, 0 = not known */
+    alignas(64) _Atomic uint32_t collector_state; /* enum ring_collector_state */
+    _Atomic uint32_t collector_pid;
+    _Atomic uint32_t wake;         /* futex: a hook adds 1 and wakes it when half of the chunks are taken */
+    _Atomic uint32_t n_chunks_out; /* chunks held by threads or waiting to be read; a hint for `wake` */
+};
+
+/* A thread's place. The owner writes, the collector reads. One cache line. */
+struct ring_slot {
+    alignas(64) _Atomic uint32_t busy; /* 1 from before the clock is read until the event is published */
+    _Atomic uint32_t first_chunk;      /* index + 1 of the first chunk ever used here; 0 = none yet. Never changes after */
+    _Atomic uint32_t tid;              /* kernel thread id of the owner; stale after its death until the slot is reused */
+    _Atomic uint32_t pid;
+};
+
+/* A piece of one thread's events. The header is one cache line, words follow. */
+struct ring_chunk {
+    alignas(64) _Atomic uint32_t n_words; /* words published; release by the owner, acquire by the collector */
+    _Atomic uint32_t
+        next; /* index + 1 of the chunk that continues this slot, set (release) after the last word; 0 = still open */
+    _Atomic uint32_t free_next; /* index + 1 of the next free chunk while on the free list */
+    uint32_t thread_serial;     /* who wrote it; a slot's new owner always starts a new chunk */
+    uint32_t tid;
+    uint32_t pid;
+    uint64_t base_stamp; /* the first word's time is relative to this */
+    uint64_t words[(RING_CHUNK_BYTES - 64) / 8];
+};
+
+enum { RING_CHUNK_WORDS = (RING_CHUNK_BYTES - 64) / 8 };
+
+static_assert(sizeof(struct ring_slot) == 64, "a slot is one cache line");
+static_assert(sizeof(struct ring_chunk) == RING_CHUNK_BYTES, "a chunk has its stated size");
+static_assert(sizeof(struct ring_header) <= 4096, "the header fits the first page");
+
+/* A node of the call tree: the stack `parent` called from return address ip. Written before any event that uses it is
+ * published, so a reader that has an event's id may read that node and all its ancestors. Ids of ancestors are smaller.
+ * A node with parent 0 and ip < RING_EPOCHS_MAX is the root of the epoch numbered ip (see RING_LOG_EPOCH).
+ * ip is a return address: look up ip - 1. For a frame that a signal interrupted it is the interrupted pc + 1. */
+struct ring_node {
+    uint64_t ip;
+    uint32_t parent; /* node id, 0 = root of epoch 0 */
+    uint32_t unused;
+};
+
+enum { RING_EPOCHS_MAX = 4096 };
+
+/* Event words: kind in bits 0-2, time since the previous event of the thread in bits 3-19 (clock ticks), address >> 3 in
+ * bits 20-63. Events never straddle chunks. */
+enum ring_kind {
+    RING_PAD = 0,        /* one word, no event: skip to the end of the chunk */
+    RING_ALLOC = 1,      /* + word: size (low 32 bits) | node id << 32 */
+    RING_FREE = 2,       /* taken back, stamped before the allocator sees it */
+    RING_TIME = 3,       /* one word, no event: the bits above the kind are ticks to add (61 bits) */
+    RING_ALLOC_WIDE = 4, /* + words: address, size, node id; address bits of the first word are 0 */
+    RING_FREE_WIDE = 5,  /* + word: address */
+    RING_UNDO = 6,       /* + word: address. The thread's last free did not happen (a realloc that failed) */
+};
+
+enum {
+    RING_KIND_BITS = 3,
+    RING_DELTA_BITS = 17,
+    RING_ADDRESS_SHIFT = 20,
+    RING_EVENT_WORDS_MAX = 5, /* a time word and the widest event */
+};
+
+/* The log: records of whole units, in the order claimed. `commit` is written last (release); at the death of the target
+ * a record that was claimed and not committed is skipped by scanning on in units. */
+struct ring_log_record {
+    _Atomic uint32_t commit; /* RING_LOG_COMMITTED */
+    uint16_t type;           /* enum ring_log_type */
+    uint16_t n_units;        /* this record's units, 1.. */
+    uint32_t payload_bytes;  /* what follows this head */
+    uint32_t pid;
+    uint64_t stamp;
+    uint8_t payload[];
+};
+
+#define RING_LOG_COMMITTED 0x474f4c53u /* "SLOG" */
+
+enum ring_log_type {
+    RING_LOG_PROCESS = 1, /* struct ring_log_process, then executable path NUL, then the arguments, each with its NUL */
+    RING_LOG_MODULE = 2,  /* struct ring_log_module, then build_id_bytes of build-id, then the path NUL */
+    RING_LOG_EPOCH = 3,   /* struct ring_log_epoch, then n_gone module ids (uint32_t each) that are unmapped from here on */
+    RING_LOG_NOTE = 4,    /* a line of text for the report, NUL terminated, e.g. which unwinder runs */
+};
+
+struct ring_log_process {
+    uint32_t pid;
+    uint32_t ppid;
+};
+
+struct ring_log_module {
+    uint32_t id;    /* dense, from 1 */
+    uint32_t epoch; /* the epoch in which it was first seen */
+    uint64_t bias;  /* what to subtract from an address to get the file's own virtual address */
+    uint64_t start; /* mapped range */
+    uint64_t end;
+    uint32_t build_id_bytes; /* 0 = has none */
+    uint32_t unused;
+};
+
+/* After a dlclose: addresses may mean something else now, so stacks start at a new root. */
+struct ring_log_epoch {
+    uint32_t epoch; /* 1.. */
+    uint32_t n_gone;
+};
+
+#endif

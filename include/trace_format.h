@@ -1,0 +1,84 @@
+/* trace_format.h - names and numbers of the trace file. FORMAT.md beside this file describes every byte.
+ *
+ * Words used everywhere in seep, one word a concept:
+ *   block      a piece of memory handed out by an allocator (a "file block" is always called so)
+ *   event      one allocation, one free, or the undoing of a free
+ *   frame      one return address, or one function inlined there
+ *   stack      a node of the call tree: an ip and the stack that called it
+ *   info       a kind of block: (stack, requested size, mark); events name infos, never addresses
+ *   module     a loaded object: the executable or a shared library
+ *   site       where the report sums up: the leaf frame of stacks
+ *   mark       a named moment
+ *   unreleased allocated and not freed; "leak" is only what the ranking decides
+ */
+#ifndef SEEP_TRACE_FORMAT_H
+#define SEEP_TRACE_FORMAT_H
+
+#include <stdint.h>
+
+#define TRACE_MAGIC "SEEP\r\n\x1a\n" /* 8 bytes; the line ends tell of a transfer in text mode */
+
+enum {
+    TRACE_MAGIC_BYTES = 8,
+    TRACE_VERSION_MAJOR = 1, /* a reader refuses another major version */
+    TRACE_VERSION_MINOR = 0, /* and skips record and file block types that it does not know */
+    TRACE_HEADER_BYTES = 16, /* magic, u16 major, u16 minor, u32 zero */
+    TRACE_BLOCK_HEADER_BYTES = 20,
+    TRACE_BLOCK_STORED_MAX = 1 << 26, /* larger lengths are damage */
+    TRACE_BLOCK_RAW_MAX = 1 << 26,
+    TRACE_BLOCK_EVENTS_MAX = 1 << 20, /* events of one file block; the writer aims at 65536 */
+};
+
+/* File block header: u32 magic, u8 type, u8 flags, u16 zero, u32 raw_bytes, u32 stored_bytes, u32 crc.
+ * crc is zlib's CRC-32 over the 16 header bytes before it and then the stored bytes. */
+#define TRACE_BLOCK_MAGIC 0x4b4c4253u /* "SBLK" */
+
+enum trace_block_type {
+    TRACE_BLOCK_RECORDS = 1, /* records, a zlib stream of its own (raw deflate) */
+    TRACE_BLOCK_EVENTS = 2,  /* columns, one raw deflate stream from checkpoint to checkpoint */
+    TRACE_BLOCK_INDEX = 3,   /* last in a complete file: where the checkpoints are */
+};
+
+enum trace_block_flags {
+    TRACE_FLAG_CHECKPOINT = 1, /* EVENTS: the deflate stream, the prediction tables and the contexts start afresh here */
+};
+
+/* Columns of an EVENTS block, in this order. */
+enum trace_column {
+    TRACE_COLUMN_CONTROL = 0,    /* how well the tokens were predicted */
+    TRACE_COLUMN_LITERALS = 1,   /* tokens that were not */
+    TRACE_COLUMN_INTERLEAVE = 2, /* which thread, for how many events */
+    TRACE_COLUMN_INFO_SIZES = 3,
+    TRACE_COLUMN_INFO_STACKS = 4,
+    TRACE_COLUMN_STACK_CODES = 5,
+    TRACE_COLUMN_STACK_LITERALS = 6,
+    TRACE_COLUMN_TIMES = 7,
+    TRACE_N_COLUMNS = 8,
+};
+
+/* Records of a RECORDS block: varint type, varint payload bytes, payload. Numbers are varints unless named otherwise,
+ * strings are a varint length and bytes. Times are nanoseconds since the start of the trace. */
+enum trace_record_type {
+    TRACE_RECORD_START = 1,   /* version of seep, CLOCK_REALTIME ns at the start, options, ticks per second of the clock */
+    TRACE_RECORD_PROCESS = 2, /* pid, ppid, start time, executable, number of arguments, arguments */
+    TRACE_RECORD_PROCESS_END = 3, /* pid, time, enum trace_end_kind, value */
+    TRACE_RECORD_THREAD = 4,      /* thread index (dense, from 0), pid, tid, start time, name */
+    TRACE_RECORD_MODULE = 5,      /* module id (dense, from 1), pid, epoch, bias, start, end, build-id bytes, path */
+    TRACE_RECORD_EPOCH = 6,       /* pid, epoch, number of gone modules, their ids */
+    TRACE_RECORD_MARK = 7,        /* mark number (from 1), time, name */
+    TRACE_RECORD_MEMORY = 8,      /* pid, time, resident bytes, peak resident bytes */
+    TRACE_RECORD_LOST = 9,        /* key (string), total so far, text, is_events; see RING_LOST_KINDS in ring.h */
+    TRACE_RECORD_SURVIVORS =
+        10,                /* number of infos, then for each: info - previous info, blocks, birth of the oldest in ms */
+    TRACE_RECORD_END = 11, /* time, events, allocations, frees, undone frees, collector's CPU ns, its peak resident bytes */
+    TRACE_RECORD_NOTE = 12,        /* pid, text */
+    TRACE_RECORD_THREAD_NAME = 13, /* thread index, name: a later name of a thread */
+};
+
+enum trace_end_kind {
+    TRACE_END_UNKNOWN = 0, /* it is gone; how is not known */
+    TRACE_END_EXIT = 1,    /* value = exit status */
+    TRACE_END_SIGNAL = 2,  /* value = signal number */
+};
+
+#endif

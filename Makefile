@@ -28,7 +28,8 @@ SHIM_OBJ := $(call obj,$(SHIM_SRC))
 COLLECT_OBJ := $(call obj,$(COLLECT_SRC))
 SEEP_OBJ := $(call obj,$(SEEP_SRC))
 
-SHIM_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-stack-protector -U_FORTIFY_SOURCE -Ipreload
+SHIM_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-stack-protector -U_FORTIFY_SOURCE -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
+	-Ipreload -Ipreload/arch/$(ARCH)
 SHIM_LDFLAGS := -shared -Wl,-z,defs,-z,relro,-z,now -Wl,--version-script=$(BUILD)/libseep.map
 SEEP_LIBS := -ldw -lelf -liberty -lyajl -lz
 

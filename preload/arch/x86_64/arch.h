@@ -1,0 +1,76 @@
+/* arch.h (x86-64) - everything about the machine that the shim needs: the clock, the caller's registers, the CFI columns,
+ * the signal frame. Another architecture is another folder with a header of this name and the same names in it.
+ *
+ * Source: System V ABI, AMD64 supplement (stack layout, DWARF register numbers figure 3.36); Intel SDM vol. 2, RDTSCP.
+ */
+#ifndef SEEP_ARCH_H
+#define SEEP_ARCH_H
+
+#include <cpuid.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+#include <ucontext.h>
+
+#include "attributes.h"
+
+/* DWARF numbers of the registers that unwinding follows. */
+enum {
+    ARCH_DWARF_FP = 6,     /* rbp */
+    ARCH_DWARF_SP = 7,     /* rsp */
+    ARCH_DWARF_RA = 16,    /* rip */
+    ARCH_RA_BELOW_CFA = 8, /* the return address stands right below the CFA */
+};
+
+/* The registers that a caller has right after its call returned. */
+struct arch_caller {
+    uint64_t ip; /* the return address */
+    uint64_t sp;
+    uint64_t fp;
+};
+
+/* The caller of the function that this is used in; the compiler gives that function a frame pointer. */
+#define ARCH_CALLER()                                                                                                      \
+    ({                                                                                                                     \
+        const uint64_t *frame_ = __builtin_frame_address(0);                                                               \
+        (struct arch_caller){.ip = frame_[1], .sp = (uint64_t)(frame_ + 2), .fp = frame_[0]};                              \
+    })
+
+/* Whether the TSC runs at one rate on all cores through all power states (CPUID 80000007h EDX bit 8) and rdtscp exists. */
+static inline bool arch_has_stable_tsc(void) {
+    unsigned a, b, c, d;
+    if (!__get_cpuid(0x80000007, &a, &b, &c, &d) || !(d & (1u << 8))) {
+        return false;
+    }
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (d & (1u << 27));
+}
+
+/* A stamp that is not older than anything this thread has seen before: rdtscp waits for earlier loads. */
+ALWAYS_INLINE uint64_t arch_tsc_after(void) {
+    uint32_t low, high, core;
+    __asm__ volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(core)::"memory");
+    return (uint64_t)high << 32 | low;
+}
+
+/* A stamp that is older than anything this thread does visibly from here on: stores leave the core in order, after it. */
+ALWAYS_INLINE uint64_t arch_tsc_before(void) {
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");
+    return (uint64_t)high << 32 | low;
+}
+
+/* Registers of the code that a signal interrupted; sp points to the frame that the kernel pushed (its ucontext). */
+ALWAYS_INLINE void arch_signal_frame(uint64_t sp, uint64_t *ip, uint64_t *new_sp, uint64_t *fp) {
+    const ucontext_t *context = (const ucontext_t *)sp; /* NOLINT(performance-no-int-to-ptr) */
+    *ip = (uint64_t)context->uc_mcontext.gregs[REG_RIP];
+    *new_sp = (uint64_t)context->uc_mcontext.gregs[REG_RSP];
+    *fp = (uint64_t)context->uc_mcontext.gregs[REG_RBP];
+}
+
+/* Whether pc is at the code by which a signal handler returns: mov $__NR_rt_sigreturn, %rax; syscall (no CFI in some runtimes). */
+static inline bool arch_is_sigreturn(const uint8_t *pc) {
+    static const uint8_t code[9] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+    return __builtin_memcmp(pc, code, sizeof code) == 0;
+}
+
+#endif

@@ -1,0 +1,119 @@
+/* cfi.c - from .eh_frame to a rule; see cfi.h. Everything here is cold: once per ip. */
+#include "cfi.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "arch.h"
+#include "cfi_program.h"
+#include "modules.h"
+
+_Atomic uint64_t cfi_cache[1 << CFI_CACHE_BITS];
+
+enum { HDR_TABLE_ENCODING = 0x3b /* DW_EH_PE_datarel | DW_EH_PE_sdata4 */ };
+
+static uint32_t encode(enum cfi_kind kind, uint64_t offset, uint64_t fp_slot) {
+    if (offset % 8 || fp_slot % 8 || offset / 8 >= 1u << CFI_OFFSET_BITS || fp_slot / 8 >= 1u << (32 - CFI_FP_SLOT_SHIFT)) {
+        return CFI_COMPLEX;
+    }
+    return kind | (uint32_t)(offset / 8) << CFI_KIND_BITS | (uint32_t)(fp_slot / 8) << CFI_FP_SLOT_SHIFT;
+}
+
+/* A row as a rule, where one word can hold it. */
+static uint32_t encode_row(const struct cfi_row *row, uint64_t pc) {
+    if (row->ra.how == CFI_AT_NOWHERE) {
+        return CFI_END;
+    }
+    if (row->ra.how != CFI_AT_CFA || row->ra.offset != -ARCH_RA_BELOW_CFA) {
+        return CFI_COMPLEX;
+    }
+    int64_t sp_offset;
+    if (row->cfa_expression) {
+        int64_t below;
+        if (cfi_is_deref_of_fp(row, &below) && below < 0) {
+            return encode(CFI_FP_DEREF, (uint64_t)-below, 0);
+        }
+        return cfi_expression_as_sp(row, pc, &sp_offset) && sp_offset > 0 ? encode(CFI_SP, (uint64_t)sp_offset, 0)
+                                                                          : (uint32_t)CFI_COMPLEX;
+    }
+    if (row->cfa_offset <= 0 || (row->cfa_register != ARCH_DWARF_SP && row->cfa_register != ARCH_DWARF_FP)) {
+        return CFI_COMPLEX;
+    }
+    uint64_t fp_slot = 0;
+    if (row->fp.how == CFI_AT_CFA && row->fp.offset < 0) {
+        fp_slot = (uint64_t)-row->fp.offset;
+    } else if (row->fp.how != CFI_AT_SAME && row->fp.how != CFI_AT_NOWHERE) {
+        return CFI_COMPLEX;
+    }
+    return encode(row->cfa_register == ARCH_DWARF_SP ? CFI_SP : CFI_FP, (uint64_t)row->cfa_offset, fp_slot);
+}
+
+/* The table of an .eh_frame_hdr: pairs of (function start, FDE), both relative to the header, sorted. */
+static const uint8_t *find_fde(const uint8_t *hdr, uint64_t pc) {
+    struct byte_reader r = byte_reader_over(hdr, 64);
+    const uint8_t *head = byte_reader_take(&r, 4);
+    if (head[0] != 1 || head[3] != HDR_TABLE_ENCODING) {
+        return NULL;
+    }
+    cfi_read_encoded(&r, head[1], (uint64_t)hdr);
+    uint64_t n = cfi_read_encoded(&r, head[2], (uint64_t)hdr);
+    if (r.is_failed) {
+        return NULL;
+    }
+    const uint8_t *pairs = r.p;
+    int64_t wanted = (int64_t)(pc - (uint64_t)hdr);
+    uint64_t low = 0;
+    uint64_t high = n; /* pairs before low start at or before pc, from high on after it */
+    int32_t pair[2];
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        memcpy(pair, pairs + middle * sizeof pair, sizeof pair);
+        if (pair[0] <= wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == 0) {
+        return NULL;
+    }
+    memcpy(pair, pairs + (low - 1) * sizeof pair, sizeof pair);
+    return hdr + pair[1];
+}
+
+uint32_t cfi_compute(const uint8_t *eh_frame_hdr, uint64_t pc) {
+    const uint8_t *fde_bytes = find_fde(eh_frame_hdr, pc);
+    struct cfi_fde fde;
+    if (!fde_bytes || !cfi_parse_fde(fde_bytes, pc, &fde)) {
+        return CFI_END;
+    }
+    if (fde.is_signal_frame) {
+        return CFI_SIGNAL;
+    }
+    struct cfi_row row;
+    return cfi_run(&fde, pc, &row) ? encode_row(&row, pc) : (uint32_t)CFI_COMPLEX;
+}
+
+static uint32_t compute_anywhere(uint64_t pc) {
+    struct module_view module;
+    if (!module_find(pc, &module)) {
+        return CFI_GUESS;
+    }
+    uint32_t rule = module.eh_frame_hdr ? cfi_compute(module.eh_frame_hdr, pc) : (uint32_t)CFI_END;
+    if (rule == CFI_END && pc + 10 < module.end && arch_is_sigreturn((const uint8_t *)pc + 1)) {
+        return CFI_SIGNAL; /* a runtime's own signal return, without CFI */
+    }
+    return rule;
+}
+
+COLD uint32_t cfi_rule_slow(uint64_t ip, uint64_t mixed) {
+    uint32_t rule = compute_anywhere(ip - 1);
+    atomic_store_explicit(&cfi_cache[mixed >> 32], mixed << 32 | rule, memory_order_relaxed);
+    return rule;
+}
+
+void cfi_forget(void) {
+    for (uint32_t i = 0; i < 1u << CFI_CACHE_BITS; i++) {
+        atomic_store_explicit(&cfi_cache[i], 0, memory_order_relaxed);
+    }
+}

@@ -1,0 +1,38 @@
+/* config.h - what SEEP_OPTIONS asks for; read once, before the host's own code runs (some hosts wipe their environment).
+ *
+ * SEEP_OPTIONS is a list of key=value separated by ':'; "%3A" and "%25" stand for ':' and '%' in values; a later key wins.
+ */
+#ifndef SEEP_CONFIG_H
+#define SEEP_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attributes.h"
+
+enum config_unwinder {
+    CONFIG_UNWINDER_CFI,       /* seep's own, from .eh_frame */
+    CONFIG_UNWINDER_LIBUNWIND, /* the library's unw_backtrace */
+    CONFIG_UNWINDER_VERIFY,    /* seep's own is recorded, both are compared at every capture */
+};
+
+struct config {
+    char output[PATH_MAX];  /* trace file; "%p" is replaced by the process id. Empty: seep.<program>.<pid>.seep here */
+    char options[PATH_MAX]; /* SEEP_OPTIONS as given, for the record */
+    uint64_t ring_bytes;    /* most that events may take up on their way to the collector; 256K to 16G, 64M unless told */
+    uint32_t only_pid;      /* trace only the process of this id; 0 = every process that loads the shim */
+    enum config_unwinder unwinder;
+    bool is_off; /* "off": load and do nothing */
+};
+
+/* Fill in from the environment. Unknown options and values are named on stderr and otherwise ignored.
+ * Context  once, single-threaded or racing with nobody; uses getenv() */
+void config_read(struct config *config);
+
+/* Write the trace's path for this process: the output option with %p expanded, or the default name.
+ * Returns false if it does not fit. */
+MUST_CHECK bool config_output_path(const struct config *config, const char *program, uint32_t pid, char *path, size_t cap);
+
+#endif

@@ -1,0 +1,118 @@
+/* event_buf.c - the rare halves of recording an event; see event_buf.h. */
+#include "event_buf.h"
+
+#include "ring_file.h"
+#include "sys.h"
+
+bool clock_is_tsc;
+
+enum {
+    WAIT_STEP_NS = 1000000,
+    WAIT_STEPS_MAX = 500, /* half a second in all before events are dropped */
+};
+
+/* Set when a wait for the collector was in vain: from then on hooks drop at once, until a chunk can be had again. */
+static _Atomic uint32_t is_stalled;
+
+/* Wait, bounded, for the collector to give chunks back. */
+static uint32_t wait_for_chunk(void) {
+    for (int i = 0; i < WAIT_STEPS_MAX; i++) {
+        if (atomic_load_explicit(&ring->collector_state, memory_order_acquire) != RING_COLLECTOR_RUNNING ||
+            atomic_load_explicit(&is_stalled, memory_order_relaxed)) {
+            return 0;
+        }
+        static const uint32_t never_woken = 0; /* only the collector waits on ring->wake */
+        sys_futex_wake(&ring->wake);
+        sys_futex_wait(&never_woken, 0, WAIT_STEP_NS);
+        uint32_t taken = ring_chunk_take();
+        if (taken) {
+            return taken;
+        }
+    }
+    return 0;
+}
+
+/* Continue the thread's stream in a new chunk. Returns false if there is none to be had. */
+static bool open_chunk(struct thread_state *t, uint64_t stamp) {
+    uint32_t taken = ring_chunk_take();
+    if (!taken) {
+        taken = wait_for_chunk();
+    }
+    atomic_store_explicit(&is_stalled, taken == 0, memory_order_relaxed);
+    if (!taken) {
+        return false;
+    }
+    struct ring_chunk *chunk = &ring_chunks[taken - 1];
+    atomic_store_explicit(&chunk->n_words, 0, memory_order_relaxed);
+    atomic_store_explicit(&chunk->next, 0, memory_order_relaxed);
+    chunk->thread_serial = t->serial;
+    chunk->tid = t->tid;
+    chunk->pid = (uint32_t)sys_getpid();
+    /* A thread that takes over a slot starts its own time; time within one stream never goes back. */
+    chunk->base_stamp = t->chunk && t->last_stamp < stamp ? t->last_stamp : stamp;
+    t->last_stamp = chunk->base_stamp;
+    if (t->chunk) {
+        atomic_store_explicit(&t->chunk->next, taken, memory_order_release);
+    } else {
+        atomic_store_explicit(&t->slot->first_chunk, taken, memory_order_release);
+    }
+    t->chunk = chunk;
+    t->cursor = chunk->words;
+    t->limit = chunk->words + RING_CHUNK_WORDS - RING_EVENT_WORDS_MAX;
+    return true;
+}
+
+/* Words of an event whose address or size do not fit the short form. Returns the first word behind it. */
+static uint64_t *put_wide(uint64_t *w, enum ring_kind kind, uint64_t delta, uint64_t address, uint64_t size,
+                          uint32_t stack) {
+    uint64_t time = delta << RING_KIND_BITS;
+    switch (kind) {
+    case RING_ALLOC:
+        *w++ = RING_ALLOC_WIDE | time;
+        *w++ = address;
+        *w++ = size;
+        *w++ = stack;
+        break;
+    case RING_FREE:
+        *w++ = RING_FREE_WIDE | time;
+        *w++ = address;
+        break;
+    default:
+        *w++ = (uint64_t)kind | time;
+        *w++ = address;
+        break;
+    }
+    return w;
+}
+
+COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t address, uint64_t size, uint32_t stack,
+                         uint64_t stamp) {
+    if (t->cursor >= t->limit && !open_chunk(t, stamp)) {
+        ring_count_lost(RING_LOST_RING_FULL, 1);
+        return;
+    }
+    uint64_t *w = t->cursor;
+    /* After a move to another core the clock may be a few ticks behind: time stands still until it has caught up. */
+    uint64_t delta = stamp > t->last_stamp ? stamp - t->last_stamp : 0;
+    t->last_stamp += delta;
+    if (delta >> RING_DELTA_BITS) {
+        *w++ = RING_TIME | delta << RING_KIND_BITS;
+        delta = 0;
+    }
+    bool is_wide = kind == RING_UNDO || (address & 7) || address >> 47 || size >> 32;
+    if (is_wide) {
+        w = put_wide(w, kind, delta, address, size, stack);
+    } else {
+        *w++ = (uint64_t)kind | delta << RING_KIND_BITS | address << (RING_ADDRESS_SHIFT - 3);
+        if (kind == RING_ALLOC) {
+            *w++ = size | (uint64_t)stack << 32;
+        }
+    }
+    event_publish(t, w);
+}
+
+COLD void event_put_undo(struct thread_state *t, uint64_t address) {
+    event_begin(t);
+    event_put_slow(t, RING_UNDO, address, 0, 0, clock_after());
+    event_end(t);
+}

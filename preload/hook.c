@@ -1,0 +1,71 @@
+/* hook.c - the rare halves of recording; see hook.h. */
+#include "hook.h"
+
+#include <errno.h>
+
+#include "lifecycle.h"
+#include "outer_call.h"
+
+struct thread_state *hook_state_slow(uint64_t sp) {
+    struct thread_state *t = thread_current;
+    if (!t) {
+        return thread_attach();
+    }
+    uint32_t phase = atomic_load_explicit(&t->phase, memory_order_relaxed);
+    if (phase == THREAD_BUSY) {
+        t = thread_nested(t, sp);
+        phase = t ? atomic_load_explicit(&t->phase, memory_order_relaxed) : (uint32_t)THREAD_IGNORE;
+    }
+    if (phase == THREAD_WIPED) {
+        lifecycle_enter_child();
+        return NULL;
+    }
+    if (phase == THREAD_OUTER) {
+        outer_drop_left(t, sp);
+    }
+    return phase == THREAD_IGNORE ? NULL : t;
+}
+
+static enum thread_phase phase_after(const struct thread_state *t) {
+    return t->outer ? THREAD_OUTER : THREAD_READY;
+}
+
+COLD void hook_alloc_slow(void *p, size_t size, struct arch_caller caller) {
+    int saved = errno;
+    struct thread_state *t = hook_state_slow(caller.sp);
+    if (t) {
+        if (t->outer) {
+            outer_claim(t, p, &size, &caller);
+        }
+        hook_enter(t, caller.sp);
+        event_put_alloc(t, (uint64_t)p, size, capture_stack(t, caller));
+        hook_leave(t, phase_after(t));
+    }
+    errno = saved;
+}
+
+COLD void hook_free_slow(void *p, uint64_t sp) {
+    int saved = errno;
+    struct thread_state *t = hook_state_slow(sp);
+    if (t && !outer_has_freed(t, p)) {
+        hook_enter(t, sp);
+        event_put_free(t, (uint64_t)p);
+        hook_leave(t, phase_after(t));
+    }
+    errno = saved;
+}
+
+COLD void hook_undo_free(void *p) {
+    int saved = errno;
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
+    struct thread_state *t = thread_current;
+    if (!hook_is_ready(t)) {
+        t = hook_state_slow(sp);
+    }
+    if (t) {
+        hook_enter(t, sp);
+        event_put_undo(t, (uint64_t)p);
+        hook_leave(t, phase_after(t));
+    }
+    errno = saved;
+}

@@ -1,0 +1,197 @@
+/* lifecycle.c - see lifecycle.h. The only constructor of the shim is here. */
+#include "lifecycle.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "clock.h"
+#include "collector_start.h"
+#include "config.h"
+#include "modules.h"
+#include "real.h"
+#include "ring_file.h"
+#include "stack_intern.h"
+#include "sys.h"
+#include "text.h"
+#include "thread_state.h"
+
+enum { COMMAND_BYTES_MAX = 65536 };
+
+static _Atomic uint32_t state;
+static struct config config;
+static char executable[PATH_MAX];
+static char output[PATH_MAX];
+static char ring_path[PATH_MAX];
+
+const char *lifecycle_executable(void) {
+    return executable;
+}
+
+static void read_executable(void) {
+    ssize_t n = readlink("/proc/self/exe", executable, sizeof executable - 1);
+    executable[n > 0 ? n : 0] = '\0';
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* The log's first record: who is traced. */
+static void log_process(void) {
+    char *command = sys_map_private(COMMAND_BYTES_MAX);
+    if (!command) {
+        return;
+    }
+    struct ring_log_process head = {.pid = ring->pid, .ppid = (uint32_t)getppid()};
+    size_t path_bytes = strlen(executable) + 1;
+    memcpy(command, executable, path_bytes);
+    ssize_t n = sys_read_file("/proc/self/cmdline", command + path_bytes, COMMAND_BYTES_MAX - path_bytes - 1);
+    size_t all = path_bytes + (size_t)(n > 0 ? n : 0);
+    if (command[all - 1] != '\0') {
+        command[all++] = '\0'; /* cut at the buffer's end */
+    }
+    ring_log_append(RING_LOG_PROCESS, ring->start_stamp, &head, sizeof head, command, (uint32_t)all);
+    sys_unmap(command, COMMAND_BYTES_MAX);
+}
+
+static void stamp_start(void) {
+    ring->start_stamp = clock_before();
+    ring->start_mono_ns = sys_mono_ns();
+    ring->start_real_ns = sys_real_ns();
+}
+
+/* Names of the trace and, beside it, the ring. */
+static bool choose_paths(void) {
+    uint32_t pid = (uint32_t)sys_getpid();
+    if (!config_output_path(&config, base_name(executable), pid, output, sizeof output)) {
+        sys_message("the name of the trace is too long; not tracing", NULL);
+        return false;
+    }
+    struct text text = text_over(ring_path, sizeof ring_path);
+    text_add(&text, output);
+    text_add(&text, ".ring-");
+    text_add_number(&text, pid);
+    text_add(&text, "-");
+    text_add_number(&text, sys_mono_ns());
+    return !text.is_cut;
+}
+
+static bool prepare_ring(int *fd) {
+    if (access(output, F_OK) == 0) {
+        sys_message("cannot write ", output,
+                    ": it exists and is never overwritten; not tracing (choose another name with output=)", NULL);
+        return false;
+    }
+    clock_is_tsc = arch_has_stable_tsc();
+    *fd = ring_create(ring_path, config.ring_bytes, clock_is_tsc);
+    if (*fd < 0) {
+        sys_message("cannot make ", ring_path, ": ", sys_error_text(*fd), "; not tracing", NULL);
+        return false;
+    }
+    if (stack_intern_init() < 0 || modules_init() < 0 || thread_states_init() < 0) {
+        sys_message("cannot get memory for tracing; not tracing", NULL);
+        ring_discard(ring_path);
+        close(*fd);
+        return false;
+    }
+    return true;
+}
+
+static void at_exit(int status, void *unused) {
+    (void)unused;
+    if (atomic_load(&state) != LIFECYCLE_TRACING || (uint32_t)sys_getpid() != ring->pid) {
+        return;
+    }
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        atomic_store(&ring->max_rss_bytes, (uint64_t)usage.ru_maxrss * 1024);
+    }
+    atomic_store(&ring->exit_status, (uint32_t)status & 0xff);
+    atomic_store_explicit(&ring->target_state, RING_TARGET_EXITED, memory_order_release);
+}
+
+extern int on_exit(void (*function)(int status, void *arg), void *arg) __attribute__((weak));
+
+static bool begin(void) {
+    sys_start();
+    config_read(&config);
+    if (config.is_off || (config.only_pid && config.only_pid != (uint32_t)sys_getpid())) {
+        return false;
+    }
+    read_executable();
+    int fd;
+    if (!choose_paths() || !prepare_ring(&fd)) {
+        return false;
+    }
+    stamp_start();
+    memcpy(ring->magic, RING_MAGIC, sizeof ring->magic);
+    log_process();
+    bool is_collected = collector_start(fd, ring_path, output, config.options);
+    close(fd); /* a host that closes or reuses descriptors must not meet ours */
+    if (!is_collected) {
+        ring_discard(ring_path);
+        return false;
+    }
+    atomic_store(&ring->target_state, RING_TARGET_RUNNING);
+    return true;
+}
+
+static COLD bool start(void) {
+    uint32_t expected = LIFECYCLE_NEW;
+    /* Before libc has its environment there is no telling what is wanted; the dynamic linker's own few calls pass by. */
+    if (!environ || !atomic_compare_exchange_strong(&state, &expected, LIFECYCLE_STARTING)) {
+        return atomic_load(&state) == LIFECYCLE_TRACING;
+    }
+    bool is_tracing = begin();
+    atomic_store(&state, is_tracing ? LIFECYCLE_TRACING : LIFECYCLE_OFF);
+    return is_tracing;
+}
+
+bool lifecycle_is_tracing(void) {
+    uint32_t now = atomic_load_explicit(&state, memory_order_acquire);
+    return now == LIFECYCLE_TRACING || (now == LIFECYCLE_NEW && start());
+}
+
+void lifecycle_enter_child(void) {
+    uint32_t expected = LIFECYCLE_TRACING;
+    if (atomic_compare_exchange_strong(&state, &expected, LIFECYCLE_OFF)) {
+        ring_count_lost(RING_LOST_UNTRACED_FORKS, 1);
+    }
+    thread_current = NULL;
+}
+
+static void in_fork_child(void) {
+    if (atomic_load(&state) == LIFECYCLE_TRACING) {
+        lifecycle_enter_child();
+    }
+}
+
+void lifecycle_note_fork_by_handler(void) {
+    static _Atomic uint32_t is_noted;
+    if (!atomic_exchange(&is_noted, 1)) {
+        pthread_atfork(NULL, NULL, in_fork_child);
+    }
+}
+
+__attribute__((constructor)) static void construct(void) {
+    real_resolve_all();
+    if (!lifecycle_is_tracing()) {
+        return;
+    }
+    struct thread_state *t = thread_current ? thread_current : thread_attach();
+    if (!t) {
+        return;
+    }
+    atomic_store(&t->phase, THREAD_IGNORE); /* what these allocate is not the host's */
+    if (on_exit) {
+        on_exit(at_exit, NULL);
+    }
+    capture_choose(config.unwinder);
+    atomic_store(&t->phase, THREAD_READY);
+}

@@ -1,0 +1,36 @@
+/* lifecycle.h - the shim's life in a process: start at the first hook, stop in fork children, the end.
+ *
+ * It starts at the first call of any hook once the environment is there, which is before the constructors of most libraries; the shim's own
+ * constructor only makes sure of it and does what is not allowed inside malloc (loading libunwind).
+ */
+#ifndef SEEP_LIFECYCLE_H
+#define SEEP_LIFECYCLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attributes.h"
+
+enum lifecycle_state {
+    LIFECYCLE_NEW = 0,
+    LIFECYCLE_STARTING = 1,
+    LIFECYCLE_TRACING = 2,
+    LIFECYCLE_OFF = 3, /* not wanted, not possible, or a fork child */
+};
+
+/* Whether hooks are to record; starts tracing if nothing has been decided yet.
+ * Context  any thread, inside malloc; the first call makes files and starts the collector */
+bool lifecycle_is_tracing(void);
+
+/* The memory of a thread's state turned out wiped: this is a fork child. It is not traced; the parent's trace counts it.
+ * Context  any thread, inside malloc, async-signal-safe */
+void lifecycle_enter_child(void);
+
+/* The kernel cannot wipe memory on fork: have a fork handler do what the wipe would. */
+void lifecycle_note_fork_by_handler(void);
+
+/* Path of the program, as /proc/self/exe had it at the start; "" before. */
+const char *lifecycle_executable(void);
+
+#endif

@@ -1,0 +1,285 @@
+/* modules.c - see modules.h. */
+#include "modules.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cfi.h"
+#include "clock.h"
+#include "lifecycle.h"
+#include "ring_file.h"
+#include "stack_intern.h"
+#include "sys.h"
+#include "text.h"
+
+enum { TABLE_BITS = 14, BUILD_ID_MAX = 64, GONE_AT_ONCE = 64, PATH_BYTES = 8192 };
+
+enum module_state { MODULE_FREE, MODULE_CLAIMED, MODULE_LIVE, MODULE_GONE };
+
+/* A module as logged. Places are found by hash of the start and never given back, only taken over by a successor. */
+struct module {
+    _Atomic uint32_t state; /* release when LIVE, acquire by readers */
+    uint32_t id;
+    _Atomic uint64_t start;
+    uint64_t end;
+    uint64_t fingerprint; /* of the build-id and name, to tell a successor at the same address */
+};
+
+/* What the loader says of the object around an address. */
+struct object {
+    uint64_t start, end, bias;
+    const uint8_t *eh_frame_hdr;
+    const char *name;
+};
+
+extern int _dl_find_object(void *address, struct dl_find_object *result) __attribute__((weak));
+
+static struct module *table;
+static _Atomic uint32_t n_modules;
+static _Atomic uint32_t epoch;
+
+int modules_init(void) {
+    table = sys_map_private(sizeof *table << TABLE_BITS);
+    return table ? 0 : -ENOMEM;
+}
+
+/* dl_iterate_phdr callback for libcs without _dl_find_object. */
+struct search {
+    uint64_t pc;
+    struct object *found;
+};
+
+static int match_object(struct dl_phdr_info *info, size_t size, void *context) {
+    (void)size;
+    struct search *search = context;
+    struct object o = {.start = UINT64_MAX, .bias = info->dlpi_addr, .name = info->dlpi_name};
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uint64_t start = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_GNU_EH_FRAME) {
+            o.eh_frame_hdr = (const uint8_t *)start; /* NOLINT(performance-no-int-to-ptr) */
+        }
+        if (segment->p_type == PT_LOAD) {
+            o.start = start < o.start ? start : o.start;
+            o.end = start + segment->p_memsz > o.end ? start + segment->p_memsz : o.end;
+        }
+    }
+    if (search->pc < o.start || search->pc >= o.end) {
+        return 0;
+    }
+    *search->found = o;
+    return 1;
+}
+
+static bool find_object(uint64_t pc, struct object *o) {
+    if (!_dl_find_object) {
+        struct search search = {.pc = pc, .found = o};
+        return dl_iterate_phdr(match_object, &search) == 1;
+    }
+    struct dl_find_object found;
+    if (_dl_find_object((void *)pc, &found) != 0) { /* NOLINT(performance-no-int-to-ptr) */
+        return false;
+    }
+    *o = (struct object){
+        .start = (uint64_t)found.dlfo_map_start,
+        .end = (uint64_t)found.dlfo_map_end,
+        .eh_frame_hdr = found.dlfo_eh_frame,
+        .bias = found.dlfo_link_map ? found.dlfo_link_map->l_addr : 0,
+        .name = found.dlfo_link_map ? found.dlfo_link_map->l_name : "",
+    };
+    return true;
+}
+
+/* Look for the GNU build-id in one note segment. Returns its length. */
+static uint32_t build_id_in_notes(const uint8_t *notes, uint64_t n, uint8_t *id) {
+    while (n > sizeof(ElfW(Nhdr))) {
+        const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)notes;
+        uint64_t name_bytes = (note->n_namesz + 3ull) & ~3ull;
+        uint64_t desc_bytes = (note->n_descsz + 3ull) & ~3ull;
+        uint64_t all = sizeof *note + name_bytes + desc_bytes;
+        if (all > n) {
+            break;
+        }
+        if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(note + 1, "GNU", 4) &&
+            note->n_descsz <= BUILD_ID_MAX) {
+            memcpy(id, notes + sizeof *note + name_bytes, note->n_descsz);
+            return note->n_descsz;
+        }
+        notes += all;
+        n -= all;
+    }
+    return 0;
+}
+
+/* The build-id of a mapped object, from its program headers in memory. Returns its length, 0 if it has none. */
+static uint32_t read_build_id(const struct object *o, uint8_t *id) {
+    const uint8_t *base = (const uint8_t *)o->start; /* NOLINT(performance-no-int-to-ptr) */
+    const ElfW(Ehdr) *ehdr = (const ElfW(Ehdr) *)base;
+    if (o->end - o->start < 4096 || memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 ||
+        ehdr->e_phoff + (uint64_t)ehdr->e_phnum * sizeof(ElfW(Phdr)) > 4096) {
+        return 0;
+    }
+    const ElfW(Phdr) *phdr = (const ElfW(Phdr) *)(base + ehdr->e_phoff);
+    for (unsigned i = 0; i < ehdr->e_phnum; i++) {
+        uint64_t start = o->bias + phdr[i].p_vaddr;
+        if (phdr[i].p_type == PT_NOTE && start >= o->start && start < o->end && phdr[i].p_memsz <= o->end - start) {
+            uint32_t n = build_id_in_notes((const uint8_t *)start, phdr[i].p_memsz, id); /* NOLINT */
+            if (n) {
+                return n;
+            }
+        }
+    }
+    return 0;
+}
+
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint64_t fingerprint_of(const uint8_t *id, uint32_t n, const char *name) {
+    uint64_t h = 0xcbf29ce484222325u;
+    for (uint32_t i = 0; i < n; i++) {
+        h = (h ^ id[i]) * 0x100000001b3u;
+    }
+    for (const char *c = name; *c; c++) {
+        h = (h ^ (uint8_t)*c) * 0x100000001b3u;
+    }
+    return h;
+}
+
+static bool append_module(const void *head, uint32_t head_bytes, const char *path) {
+    return ring_log_append(RING_LOG_MODULE, clock_before(), head, head_bytes, path, (uint32_t)strlen(path) + 1);
+}
+
+/* A name that the loader keeps relative to the directory of the time. */
+static bool append_relative(const void *head, uint32_t head_bytes, const char *name) {
+    char *path = sys_map_private(PATH_BYTES);
+    if (!path) {
+        return append_module(head, head_bytes, name);
+    }
+    int saved = errno;
+    struct text text = text_over(path, PATH_BYTES);
+    if (getcwd(path, PATH_BYTES / 2)) {
+        text.n = strlen(path);
+        text_add(&text, "/");
+    }
+    errno = saved;
+    text_add(&text, name);
+    bool is_logged = append_module(head, head_bytes, path);
+    sys_unmap(path, PATH_BYTES);
+    return is_logged;
+}
+
+static void log_module(const struct module *module, const struct object *o, const uint8_t *id, uint32_t id_bytes) {
+    struct {
+        struct ring_log_module fixed;
+        uint8_t id[BUILD_ID_MAX];
+    } head = {.fixed = {.id = module->id,
+                        .epoch = atomic_load(&epoch),
+                        .bias = o->bias,
+                        .start = o->start,
+                        .end = o->end,
+                        .build_id_bytes = id_bytes}};
+    memcpy(head.id, id, id_bytes);
+    uint32_t head_bytes = (uint32_t)sizeof head.fixed + id_bytes;
+    bool is_relative = o->name[0] && o->name[0] != '/' && strchr(o->name, '/');
+    bool is_logged = !o->name[0]   ? append_module(&head, head_bytes, lifecycle_executable())
+                     : is_relative ? append_relative(&head, head_bytes, o->name)
+                                   : append_module(&head, head_bytes, o->name);
+    if (!is_logged) {
+        ring_count_lost(RING_LOST_MODULES, 1);
+    }
+}
+
+static bool is_logged_as(const struct module *module, const struct object *o) {
+    return module->end == o->end && atomic_load_explicit(&module->state, memory_order_acquire) == MODULE_LIVE;
+}
+
+/* Enter an object into the table, unless it is there or somebody else is entering it right now. */
+static COLD void note_object(const struct object *o) {
+    uint64_t mask = (1u << TABLE_BITS) - 1;
+    uint64_t at = (o->start >> 12) * 0x9E3779B97F4A7C15u >> (64 - TABLE_BITS);
+    for (uint64_t tries = 0; tries <= mask; tries++, at = (at + 1) & mask) {
+        struct module *module = &table[at];
+        uint32_t state = atomic_load_explicit(&module->state, memory_order_acquire);
+        uint64_t start = atomic_load_explicit(&module->start, memory_order_relaxed);
+        if (state == MODULE_CLAIMED || (state == MODULE_LIVE && start == o->start)) {
+            return;
+        }
+        if (state == MODULE_LIVE || (state == MODULE_GONE && start != o->start)) {
+            continue;
+        }
+        if (!atomic_compare_exchange_strong(&module->state, &state, MODULE_CLAIMED)) {
+            return;
+        }
+        uint8_t id[BUILD_ID_MAX];
+        uint32_t id_bytes = read_build_id(o, id);
+        atomic_store_explicit(&module->start, o->start, memory_order_relaxed);
+        module->end = o->end;
+        module->fingerprint = fingerprint_of(id, id_bytes, o->name);
+        module->id = atomic_fetch_add(&n_modules, 1) + 1;
+        log_module(module, o, id, id_bytes);
+        atomic_store_explicit(&module->state, MODULE_LIVE, memory_order_release);
+        return;
+    }
+    ring_count_lost(RING_LOST_MODULES, 1);
+}
+
+bool module_find(uint64_t pc, struct module_view *view) {
+    struct object o;
+    if (!find_object(pc, &o)) {
+        return false;
+    }
+    note_object(&o);
+    *view = (struct module_view){.start = o.start, .end = o.end, .eh_frame_hdr = o.eh_frame_hdr};
+    return true;
+}
+
+static bool is_still_there(const struct module *module) {
+    struct object o;
+    uint64_t start = atomic_load_explicit(&module->start, memory_order_relaxed);
+    if (!find_object(start, &o) || o.start != start || !is_logged_as(module, &o)) {
+        return false;
+    }
+    uint8_t id[BUILD_ID_MAX];
+    uint32_t id_bytes = read_build_id(&o, id);
+    return module->fingerprint == fingerprint_of(id, id_bytes, o.name);
+}
+
+static void log_epoch(uint32_t number, const uint32_t *gone, uint32_t n_gone) {
+    struct ring_log_epoch head = {.epoch = number, .n_gone = n_gone};
+    if (!ring_log_append(RING_LOG_EPOCH, clock_before(), &head, sizeof head, gone, n_gone * (uint32_t)sizeof *gone)) {
+        ring_count_lost(RING_LOST_MODULES, n_gone);
+    }
+}
+
+void modules_check_gone(void) {
+    uint32_t gone[GONE_AT_ONCE];
+    uint32_t n_gone = 0;
+    uint32_t node = 0;
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < 1u << TABLE_BITS; i++) {
+        struct module *module = &table[i];
+        uint32_t live = MODULE_LIVE;
+        if (atomic_load_explicit(&module->state, memory_order_acquire) != MODULE_LIVE || is_still_there(module) ||
+            !atomic_compare_exchange_strong(&module->state, &live, MODULE_GONE)) {
+            continue;
+        }
+        if (!number && !(number = stack_next_epoch(&node))) {
+            break;
+        }
+        gone[n_gone++] = module->id;
+        if (n_gone == GONE_AT_ONCE) {
+            log_epoch(number, gone, n_gone);
+            n_gone = 0;
+        }
+    }
+    if (number) {
+        log_epoch(number, gone, n_gone);
+        atomic_store(&epoch, number);
+        cfi_forget();
+        stack_enter_epoch(node);
+    }
+}

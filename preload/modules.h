@@ -1,0 +1,34 @@
+/* modules.h - the loaded objects: found by address without a lock, logged once each, missed when they go.
+ *
+ * A module enters the log when the first return address inside it is met, so dlopen needs no hook (wrapping it breaks RUNPATH
+ * lookups: the shim would be the caller). dlclose has one: when a module is gone, stacks go on in a new epoch.
+ */
+#ifndef SEEP_MODULES_H
+#define SEEP_MODULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attributes.h"
+
+/* What unwinding needs of a module. */
+struct module_view {
+    uint64_t start, end;         /* mapped range */
+    const uint8_t *eh_frame_hdr; /* NULL: it has none */
+};
+
+/* Make the table. Returns 0 or a negative error. Context: once, at the start. */
+MUST_CHECK int modules_init(void);
+
+/* Find the module that pc lies in, logging it if it is new.
+ *
+ * Returns  false if pc is in none (generated code)
+ * Context  any thread, inside malloc, async-signal-safe: _dl_find_object takes no lock (glibc >= 2.35); before that
+ *          dl_iterate_phdr, which takes the loader's
+ */
+bool module_find(uint64_t pc, struct module_view *view);
+
+/* After a dlclose: if a logged module is gone, log a new epoch and forget the rules. Context: as module_find. */
+void modules_check_gone(void);
+
+#endif

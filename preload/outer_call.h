@@ -1,0 +1,53 @@
+/* outer_call.h - allocator functions that may call malloc or free through the hooks: one block, one event.
+ *
+ * libstdc++'s operator new calls malloc, jemalloc's does not. So what is called first says what it is about to do, and the
+ * hooks inside it act on that: an allocation inside is recorded as the outer call's (its size, its caller), a free of the
+ * very block that the outer call frees is not recorded twice, and at the end the outer call records what nobody inside has. Whatever else
+ * happens inside (a new handler, a signal handler) is recorded as usual.
+ *
+ * The record stands in the outer function's own frame. If that is left by an exception, the next hook sees that its
+ * stack is above it and drops it: so no unwinding code is needed.
+ */
+#ifndef SEEP_OUTER_CALL_H
+#define SEEP_OUTER_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arch.h"
+#include "attributes.h"
+
+struct thread_state;
+
+struct outer_call {
+    struct thread_state *t; /* NULL: not traced */
+    struct outer_call *previous;
+    struct arch_caller caller;
+    size_t size;
+    void *freed;    /* block that the call gives back, NULL if none */
+    void *recorded; /* block given out inside that is on record already */
+    bool is_alloc;  /* it gives out a block */
+};
+
+/* Begin. freed: recorded as freed right now unless an enclosing call has done so. */
+void outer_begin(struct outer_call *call, size_t size, struct arch_caller caller, void *freed, bool is_alloc);
+
+/* End of a call that gave out p (NULL: it failed). Returns p. */
+void *outer_end_alloc(struct outer_call *call, void *p);
+
+/* End of a reallocation. Failing, it has kept the old block if `keeps`. Returns p. */
+void *outer_end_realloc(struct outer_call *call, void *p, bool keeps);
+
+/* End of a call that only gave back. */
+void outer_end_free(struct outer_call *call);
+
+/* For the hooks inside: drop calls that have been left, with sp the running hook's. */
+void outer_drop_left(struct thread_state *t, uint64_t sp);
+
+/* For the hooks inside: whether p's free is on record through an enclosing call. */
+bool outer_has_freed(const struct thread_state *t, const void *p);
+
+/* For the hooks inside: p was given out; replace size and caller by the outermost call's if the block is that call's. */
+void outer_claim(struct thread_state *t, void *p, size_t *size, struct arch_caller *caller);
+
+#endif

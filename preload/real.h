@@ -1,0 +1,46 @@
+/* real.h - the allocator behind the shim: each function's next definition in search order.
+ *
+ * RTLD_NEXT and not __libc_malloc: the program's own allocator (jemalloc in redis) stands there. C++ operators of a libstdc++ that arrived
+ * by dlopen(RTLD_LOCAL) are not in that order; they are looked for in the library by name.
+ */
+#ifndef SEEP_REAL_H
+#define SEEP_REAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "attributes.h"
+#include "hook_list.h"
+
+enum real_index {
+#define X(name) REAL_##name,
+    HOOK_LIST(X)
+#undef X
+        REAL_N
+};
+
+extern void *real_table[REAL_N];
+
+/* Look the function up, now or again. Returns NULL if there is none. Context: any thread; takes the loader's lock. */
+void *real_find(enum real_index index);
+
+/* The next definition of the hook `name` as a function of the same type, NULL if there is none. */
+#define REAL(name) ((__typeof__(&name))real_get(REAL_##name))
+
+ALWAYS_INLINE void *real_get(enum real_index index) {
+    void *function = real_table[index];
+    return LIKELY(function != NULL) ? function : real_find(index);
+}
+
+/* Look up everything that a program is likely to call, while there is one thread. */
+void real_resolve_all(void);
+
+/* Memory for calls that come while functions are being looked up (dlsym may allocate); never given back. NULL when used up. */
+void *real_boot_alloc(size_t alignment, size_t size_bytes);
+bool real_is_boot(const void *p);
+size_t real_boot_size(const void *p);
+
+/* Whether the C family is being looked up right now: calls must be served by real_boot_alloc. */
+extern bool real_is_resolving;
+
+#endif

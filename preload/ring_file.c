@@ -1,0 +1,259 @@
+/* ring_file.c - see ring_file.h.
+ *
+ * Every region is backed in steps before anything is written there: a sparse page of a full disk would raise SIGBUS in the
+ * host, MADV_POPULATE_WRITE fails with an error instead. `backed` marks how far each region is safe.
+ */
+#include "ring_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+enum {
+    SLOTS_MAX = 32768,
+    LOG_UNITS_MAX = 131072, /* 8 MiB: some 40,000 modules */
+    NODES_MAX = 1 << 24,
+    BACK_STEP_BYTES = 65536,
+    EVENT_BYTES_MIN = 256 << 10,
+};
+
+struct ring_header *ring;
+struct ring_slot *ring_slots;
+struct ring_node *ring_nodes;
+struct ring_chunk *ring_chunks;
+
+static _Atomic uint64_t backed_slots_bytes, backed_log_bytes, backed_nodes_bytes;
+
+static uint64_t page_bytes(void) {
+    return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static struct ring_region place(uint64_t *off, uint32_t unit_bytes, uint64_t cap) {
+    uint64_t page = page_bytes();
+    struct ring_region region = {.off = *off, .unit_bytes = unit_bytes, .cap = (uint32_t)cap};
+    *off += (unit_bytes * cap + page - 1) / page * page;
+    return region;
+}
+
+/* Lay the regions out; `shrink` halves the large ones that many times. Returns the size of the file. */
+static uint64_t lay_out(struct ring_header *header, uint64_t event_bytes, unsigned shrink) {
+    uint64_t off = page_bytes() > 4096 ? page_bytes() : 4096;
+    event_bytes >>= shrink;
+    if (event_bytes < EVENT_BYTES_MIN) {
+        event_bytes = EVENT_BYTES_MIN;
+    }
+    header->slots = place(&off, sizeof(struct ring_slot), SLOTS_MAX >> (shrink / 2));
+    header->log = place(&off, RING_LOG_UNIT_BYTES, LOG_UNITS_MAX >> shrink);
+    header->nodes = place(&off, sizeof(struct ring_node), NODES_MAX >> shrink);
+    header->chunks = place(&off, sizeof(struct ring_chunk), event_bytes / RING_CHUNK_BYTES);
+    header->file_bytes = off;
+    return off;
+}
+
+/* Make bytes [0, n) of a region safe to write. Another thread may do the same at the same time. */
+static bool back_up_to(_Atomic uint64_t *backed, const struct ring_region *region, uint64_t n) {
+    uint64_t have = atomic_load_explicit(backed, memory_order_acquire);
+    if (LIKELY(n <= have)) {
+        return true;
+    }
+    uint64_t all = (uint64_t)region->unit_bytes * region->cap;
+    uint64_t want = (n + BACK_STEP_BYTES - 1) / BACK_STEP_BYTES * BACK_STEP_BYTES;
+    want = want < all ? want : all;
+    if (sys_populate((char *)ring + region->off + have, want - have) < 0) {
+        ring_count_lost(RING_LOST_BACKING, 1);
+        return false;
+    }
+    while (have < want && !atomic_compare_exchange_weak(backed, &have, want)) {
+    }
+    return true;
+}
+
+static int map_file(int fd, const struct ring_header *layout) {
+    if (ftruncate(fd, (off_t)layout->file_bytes) < 0) {
+        return -errno;
+    }
+    void *p = mmap(NULL, layout->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (p == MAP_FAILED) {
+        return -errno;
+    }
+    if (sys_populate(p, page_bytes()) < 0) {
+        munmap(p, layout->file_bytes);
+        return -ENOSPC;
+    }
+    ring = p;
+    memcpy(ring, layout, sizeof *layout);
+    ring_slots = (struct ring_slot *)((char *)p + layout->slots.off);
+    ring_nodes = (struct ring_node *)((char *)p + layout->nodes.off);
+    ring_chunks = (struct ring_chunk *)((char *)p + layout->chunks.off);
+    bool is_backed = back_up_to(&backed_slots_bytes, &layout->slots, 1) && back_up_to(&backed_log_bytes, &layout->log, 1) &&
+                     back_up_to(&backed_nodes_bytes, &layout->nodes, 1);
+    if (!is_backed) {
+        ring = NULL;
+        munmap(p, layout->file_bytes);
+        return -ENOSPC;
+    }
+    return 0;
+}
+
+/* Files of this process may not grow past RLIMIT_FSIZE: going over it raises SIGXFSZ, which kills. */
+static uint64_t file_size_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return UINT64_MAX;
+    }
+    return limit.rlim_cur;
+}
+
+int ring_create(const char *path, uint64_t event_bytes, bool is_tsc) {
+    static struct ring_header layout; /* 4 KiB; not on the host's stack */
+    layout.version = RING_VERSION;
+    layout.is_clock_tsc = is_tsc;
+    layout.pid = (uint32_t)sys_getpid();
+    layout.uid = (uint32_t)geteuid();
+    atomic_store_explicit(&layout.n_nodes, 1, memory_order_relaxed);
+    int low_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (low_fd < 0) {
+        return -errno;
+    }
+    /* The host may have been started without 0, 1 or 2: what it opens there later must not meet ours. */
+    int fd = fcntl(low_fd, F_DUPFD_CLOEXEC, 3);
+    int result = fd < 0 ? -errno : -EFBIG;
+    close(low_fd);
+    uint64_t limit = file_size_limit();
+    for (unsigned shrink = 0; fd >= 0 && shrink <= 10; shrink++) {
+        if (lay_out(&layout, event_bytes, shrink) > limit) {
+            continue;
+        }
+        result = map_file(fd, &layout);
+        if (result != -ENOMEM && result != -EFBIG) {
+            break;
+        }
+    }
+    if (result < 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        unlink(path);
+        return result;
+    }
+    return fd;
+}
+
+void ring_discard(const char *path) {
+    struct ring_header *mapped = ring;
+    ring = NULL;
+    unlink(path);
+    if (mapped) {
+        munmap(mapped, mapped->file_bytes);
+    }
+}
+
+void ring_count_lost(enum ring_lost kind, uint64_t n) {
+    if (ring) {
+        atomic_fetch_add_explicit(&ring->lost[kind], n, memory_order_relaxed);
+    }
+}
+
+/* Ask the collector to come now when half of the chunks are taken. */
+static void note_chunk_out(void) {
+    uint32_t out = atomic_fetch_add_explicit(&ring->n_chunks_out, 1, memory_order_relaxed) + 1;
+    if (out > ring->chunks.cap / 2) {
+        atomic_fetch_add_explicit(&ring->wake, 1, memory_order_relaxed);
+        sys_futex_wake(&ring->wake);
+    }
+}
+
+/* Pop from the stack of recycled chunks. The tag in the upper half changes with every pop, so that a head seen before others
+ * popped and pushed it back is not mistaken for unchanged (ABA; Treiber, IBM RJ 5118, 1986). */
+static uint32_t pop_free_chunk(void) {
+    uint64_t head = atomic_load_explicit(&ring->free_chunks, memory_order_acquire);
+    for (;;) {
+        uint32_t index_plus_1 = (uint32_t)head;
+        if (index_plus_1 == 0 || index_plus_1 > ring->chunks.cap) {
+            return 0;
+        }
+        uint32_t next = atomic_load_explicit(&ring_chunks[index_plus_1 - 1].free_next, memory_order_relaxed);
+        uint64_t popped = ((head >> 32) + 1) << 32 | next;
+        if (atomic_compare_exchange_weak_explicit(&ring->free_chunks, &head, popped, memory_order_acq_rel,
+                                                  memory_order_acquire)) {
+            return index_plus_1;
+        }
+    }
+}
+
+uint32_t ring_chunk_take(void) {
+    uint32_t taken = pop_free_chunk();
+    if (!taken) {
+        uint32_t used = atomic_load_explicit(&ring->n_chunks, memory_order_relaxed);
+        do {
+            if (used >= ring->chunks.cap) {
+                return 0;
+            }
+        } while (!atomic_compare_exchange_weak_explicit(&ring->n_chunks, &used, used + 1, memory_order_relaxed,
+                                                        memory_order_relaxed));
+        /* A chunk that cannot be backed stays claimed and unused. */
+        if (sys_populate(&ring_chunks[used], RING_CHUNK_BYTES) < 0) {
+            ring_count_lost(RING_LOST_BACKING, 1);
+            return 0;
+        }
+        taken = used + 1;
+    }
+    note_chunk_out();
+    return taken;
+}
+
+/* Claim n units of a region that is handed out from its start and never taken back.
+ * Returns the first unit, or the region's cap if they do not fit or cannot be backed. */
+static uint32_t take_units(const struct ring_region *region, _Atomic uint32_t *used, _Atomic uint64_t *backed, uint32_t n) {
+    uint32_t first = atomic_load_explicit(used, memory_order_relaxed);
+    do {
+        if (first + (uint64_t)n > region->cap) {
+            return region->cap;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(used, &first, first + n, memory_order_acq_rel, memory_order_relaxed));
+    return back_up_to(backed, region, (uint64_t)(first + n) * region->unit_bytes) ? first : region->cap;
+}
+
+uint32_t ring_slot_take(void) {
+    return take_units(&ring->slots, &ring->n_slots, &backed_slots_bytes, 1);
+}
+
+uint32_t ring_node_take(void) {
+    uint32_t id = take_units(&ring->nodes, &ring->n_nodes, &backed_nodes_bytes, 1);
+    return id < ring->nodes.cap ? id : 0;
+}
+
+bool ring_log_append(enum ring_log_type type, uint64_t stamp, const void *head, uint32_t head_bytes, const void *tail,
+                     uint32_t tail_bytes) {
+    uint64_t bytes = sizeof(struct ring_log_record) + head_bytes + tail_bytes;
+    uint32_t n_units = (uint32_t)((bytes + RING_LOG_UNIT_BYTES - 1) / RING_LOG_UNIT_BYTES);
+    if (n_units > UINT16_MAX) {
+        return false;
+    }
+    uint32_t first = take_units(&ring->log, &ring->n_log_units, &backed_log_bytes, n_units);
+    if (first >= ring->log.cap) {
+        return false;
+    }
+    struct ring_log_record *record =
+        (struct ring_log_record *)((char *)ring + ring->log.off + (uint64_t)first * RING_LOG_UNIT_BYTES);
+    record->type = (uint16_t)type;
+    record->n_units = (uint16_t)n_units;
+    record->payload_bytes = head_bytes + tail_bytes;
+    record->pid = (uint32_t)sys_getpid();
+    record->stamp = stamp;
+    if (head_bytes) {
+        memcpy(record->payload, head, head_bytes);
+    }
+    if (tail_bytes) {
+        memcpy(record->payload + head_bytes, tail, tail_bytes);
+    }
+    atomic_store_explicit(&record->commit, RING_LOG_COMMITTED, memory_order_release);
+    return true;
+}

@@ -1,0 +1,52 @@
+/* ring_file.h - this process's end of the ring: made, mapped, its pieces claimed. Layout and rules: include/ring.h.
+ *
+ * Context  unless said otherwise: any thread, inside malloc, async-signal-safe, no lock; system calls only where pieces are used
+ *          for the first time.
+ */
+#ifndef SEEP_RING_FILE_H
+#define SEEP_RING_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attributes.h"
+#include "ring.h"
+
+/* The mapped ring, or NULL before ring_create() has succeeded. Written once. */
+extern struct ring_header *ring;
+
+/* The regions, as addresses in this process. */
+extern struct ring_slot *ring_slots;
+extern struct ring_node *ring_nodes;
+extern struct ring_chunk *ring_chunks;
+
+/* Make the ring file at path (0600, must not exist) and map it.
+ *
+ * event_bytes  size of the chunk region; made smaller if the limits of the process (RLIMIT_FSIZE, RLIMIT_AS) ask for it
+ * is_tsc       stamps are the TSC
+ * Returns      a descriptor above 2, close-on-exec, that the caller closes once the collector has it; or a negative error
+ * Context      once, at the start
+ */
+MUST_CHECK int ring_create(const char *path, uint64_t event_bytes, bool is_tsc);
+
+/* Take back what ring_create() did, when no collector could be started. */
+void ring_discard(const char *path);
+
+/* Count what could not be recorded. */
+void ring_count_lost(enum ring_lost kind, uint64_t n);
+
+/* Take a chunk out of the free list or the never-used end, backed by disk.
+ * Returns its index + 1, or 0 if all are in use. */
+MUST_CHECK uint32_t ring_chunk_take(void);
+
+/* Claim a slot that no thread has used before, backed by disk. Returns its index, or ring->slots.cap if there is none. */
+MUST_CHECK uint32_t ring_slot_take(void);
+
+/* Claim the next node id, backed by disk. Returns 0 if the region is full. */
+MUST_CHECK uint32_t ring_node_take(void);
+
+/* Append a record to the log: head bytes, then tail bytes. Returns false if there is no room. */
+bool ring_log_append(enum ring_log_type type, uint64_t stamp, const void *head, uint32_t head_bytes, const void *tail,
+                     uint32_t tail_bytes);
+
+#endif

@@ -1,0 +1,42 @@
+/* stack_intern.h - give each distinct call stack a small id, once.
+ *
+ * capture -> [stack_intern] -> event_buf
+ *
+ * A stack is a node of the call tree in the ring: (parent, ip) -> id. The nodes are shared with the collector; the table that
+ * finds them is private: open addressing, entries of {32 bits of hash, id}, so that a lookup touches a node only where the
+ * hash agrees and growing touches none. It doubles at half load; a table made larger from the start cost cc1 10 % in page faults.
+ * Growing happens beside the others: one thread copies, the rest go on with the old table, and what they add meanwhile may get
+ * a second id later. That is harmless: the collector knows stacks by content.
+ */
+#ifndef SEEP_STACK_INTERN_H
+#define SEEP_STACK_INTERN_H
+
+#include <stdint.h>
+
+#include "attributes.h"
+
+/* Make the first table. Returns 0 or a negative error. Context: once, at the start. */
+MUST_CHECK int stack_intern_init(void);
+
+/* The stack that every stack of the present epoch grows from. */
+uint32_t stack_root(void);
+
+/* Prepare a root for stacks whose addresses may mean something else than before. Stores its node id.
+ * Returns the epoch's number, or 0 if there can be no more. */
+uint32_t stack_next_epoch(uint32_t *node);
+
+/* Start stacks there from now on; the epoch has been logged. */
+void stack_enter_epoch(uint32_t node);
+
+/* Return the id of ip called from `parent`, adding it if it is new.
+ *
+ * Returns  the id, or 0 if the tree is full
+ * Memory   16 bytes of the ring on first sight, never given back
+ * Context  any thread, inside malloc, async-signal-safe: no lock, no libc call
+ */
+MUST_CHECK uint32_t stack_child(uint32_t parent, uint64_t ip);
+
+/* The id of the whole stack ip[0..n), innermost first, on top of `base`; what cannot be added is left out and counted. */
+uint32_t stack_intern(uint32_t base, const uint64_t *ip, uint32_t n);
+
+#endif

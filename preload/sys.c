@@ -1,0 +1,224 @@
+/* sys.c - the shim's system calls; see sys.h. */
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum { MESSAGE_BYTES = 1024 };
+
+static bool is_stderr_open;
+
+void *sys_map_private(size_t size_bytes) {
+    int saved = errno;
+    void *p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    errno = saved;
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void sys_unmap(void *p, size_t size_bytes) {
+    int saved = errno;
+    munmap(p, size_bytes);
+    errno = saved;
+}
+
+bool sys_wipe_on_fork(void *p, size_t size_bytes) {
+    int saved = errno;
+    bool is_done = madvise(p, size_bytes, MADV_WIPEONFORK) == 0;
+    errno = saved;
+    return is_done;
+}
+
+int sys_populate(void *p, size_t size_bytes) {
+    int saved = errno;
+    int result = madvise(p, size_bytes, MADV_POPULATE_WRITE) == 0 ? 0 : -errno;
+    errno = saved;
+    return result;
+}
+
+int sys_gettid(void) {
+    return (int)syscall(SYS_gettid);
+}
+
+int sys_getpid(void) {
+    return (int)syscall(SYS_getpid);
+}
+
+bool sys_thread_exists(int pid, int tid) {
+    int saved = errno;
+    bool exists = syscall(SYS_tgkill, pid, tid, 0) == 0 || errno != ESRCH;
+    errno = saved;
+    return exists;
+}
+
+void sys_futex_wait(const void *word, uint32_t expected, uint64_t ns) {
+    int saved = errno;
+    struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+    syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, NULL, 0);
+    errno = saved;
+}
+
+void sys_futex_wake(const void *word) {
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+static uint64_t clock_ns(clockid_t clock) {
+    struct timespec t = {0};
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t sys_mono_ns(void) {
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t sys_real_ns(void) {
+    return clock_ns(CLOCK_REALTIME);
+}
+
+bool sys_on_alternate_stack(void) {
+    int saved = errno;
+    stack_t stack;
+    bool is_on = sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_ONSTACK);
+    errno = saved;
+    return is_on;
+}
+
+ssize_t sys_read_file(const char *path, void *buf, size_t cap) {
+    int saved = errno;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -errno : 0;
+    if (fd >= 0) {
+        size_t got = 0;
+        while (got < cap && (n = read(fd, (char *)buf + got, cap - got)) > 0) {
+            got += (size_t)n;
+        }
+        n = n < 0 ? -errno : (ssize_t)got;
+        close(fd);
+    }
+    errno = saved;
+    return n;
+}
+
+/* A copy of this process without an exit signal, by the system call itself: no fork handlers of the host run. */
+static long clone_silent(void) {
+    return syscall(SYS_clone, 0ul, NULL, NULL, NULL, 0ul);
+}
+
+/* In the child: have a grandchild run the program and go. */
+static _Noreturn void run_detached(const char *path, char *const argv[], int keep_fd, int other_fd) {
+    long pid = clone_silent();
+    if (pid == 0) {
+        static char *const no_environment[] = {NULL};
+        sigset_t all;
+        sigemptyset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        fcntl(keep_fd, F_SETFD, 0);
+        fcntl(other_fd, F_SETFD, 0);
+        execve(path, argv, no_environment);
+    }
+    syscall(SYS_exit_group, pid < 0 ? 1 : 0);
+    __builtin_unreachable();
+}
+
+int sys_spawn_detached(const char *path, char *const argv[], int keep_fd, int other_fd) {
+    int saved = errno;
+    /* A handler of the host must not run in the copies. */
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    long pid = clone_silent();
+    if (pid == 0) {
+        run_detached(path, argv, keep_fd, other_fd);
+    }
+    int result = pid < 0 ? -errno : 0;
+    int status = 0;
+    while (pid > 0 && wait4((pid_t)pid, &status, __WALL, NULL) < 0 && errno == EINTR) {
+    }
+    if (pid > 0 && status != 0) {
+        result = -EAGAIN;
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return result;
+}
+
+const char *sys_error_text(int error) {
+    switch (-error) {
+    case EACCES:
+        return "Permission denied";
+    case EDQUOT:
+        return "Disk quota exceeded";
+    case EEXIST:
+        return "File exists";
+    case EFBIG:
+        return "File too large (RLIMIT_FSIZE)";
+    case EINVAL:
+        return "Invalid argument";
+    case ELOOP:
+        return "Is a symbolic link";
+    case EMFILE:
+        return "Too many open files";
+    case ENAMETOOLONG:
+        return "File name too long";
+    case ENOENT:
+        return "No such file or directory";
+    case ENOMEM:
+        return "Cannot allocate memory";
+    case ENOSPC:
+        return "No space left on device";
+    case ENOTDIR:
+        return "Not a directory";
+    case EPERM:
+        return "Operation not permitted";
+    case EROFS:
+        return "Read-only file system";
+    default:
+        return "the system call failed";
+    }
+}
+
+void sys_start(void) {
+    int saved = errno;
+    is_stderr_open = fcntl(STDERR_FILENO, F_GETFD) >= 0;
+    errno = saved;
+}
+
+void sys_message(const char *part, ...) {
+    if (!is_stderr_open) {
+        return;
+    }
+    char line[MESSAGE_BYTES] = "seep: ";
+    size_t n = strlen(line);
+    va_list parts;
+    va_start(parts, part);
+    for (const char *s = part; s; s = va_arg(parts, const char *)) {
+        for (; *s && n < sizeof line - 1; s++) {
+            line[n++] = (unsigned char)*s < ' ' ? ' ' : *s;
+        }
+    }
+    va_end(parts);
+    line[n++] = '\n';
+    int saved = errno;
+    ssize_t written = write(STDERR_FILENO, line, n);
+    (void)written; /* a closed pipe is the host's affair; SIGPIPE is as likely as for its own messages */
+    errno = saved;
+}

@@ -1,0 +1,139 @@
+/* thread_state.c - see thread_state.h. */
+#include "thread_state.h"
+
+#include <errno.h>
+
+#include "lifecycle.h"
+#include "ring_file.h"
+#include "sys.h"
+
+enum {
+    PROBES = 4, /* old slots a new thread looks at; more than one each, so that slots are found faster than threads made */
+    NESTING_MAX = 4, /* hooks interrupted by hooks interrupted by hooks */
+};
+
+__thread struct thread_state *thread_current __attribute__((tls_model("initial-exec")));
+
+extern void *__libc_stack_end; /* of the main thread; set by the dynamic linker */
+
+static struct thread_state **states; /* by slot */
+static _Atomic uint32_t next_probe;
+
+int thread_states_init(void) {
+    states = sys_map_private(ring->slots.cap * sizeof *states);
+    return states ? 0 : -ENOMEM;
+}
+
+/* The thread's own stack ends here. pthread_getattr_np would know, but takes locks and allocates. */
+static uint64_t own_stack_high(int tid) {
+    if (tid == sys_getpid()) {
+        return (uint64_t)__libc_stack_end;
+    }
+    return (uint64_t)__builtin_thread_pointer(); /* a thread's control block stands above its stack */
+}
+
+/* Take over the slot of a dead thread. Returns its index, or the region's cap if the few looked at are all alive. */
+static uint32_t reclaim_slot(int pid, int tid) {
+    uint32_t n = atomic_load_explicit(&ring->n_slots, memory_order_acquire);
+    for (uint32_t i = 0; i < PROBES && i < n; i++) {
+        uint32_t index = atomic_fetch_add_explicit(&next_probe, 1, memory_order_relaxed) % n;
+        struct ring_slot *slot = &ring_slots[index];
+        uint32_t owner = atomic_load_explicit(&slot->tid, memory_order_acquire);
+        /* A live slot with this thread's own id is that of a predecessor, or of the state this one is nested in. */
+        if (owner == 0 || !states[index] || (int)owner == tid || sys_thread_exists(pid, (int)owner)) {
+            continue;
+        }
+        if (atomic_compare_exchange_strong(&slot->tid, &owner, (uint32_t)tid)) {
+            return index;
+        }
+    }
+    return ring->slots.cap;
+}
+
+/* Memory of a state, wiped by the kernel in fork children. */
+static struct thread_state *map_state(uint32_t index) {
+    struct thread_state *t = states[index];
+    if (!t) {
+        t = sys_map_private(sizeof *t);
+        if (t && !sys_wipe_on_fork(t, sizeof *t)) {
+            lifecycle_note_fork_by_handler();
+        }
+        states[index] = t;
+    }
+    return t;
+}
+
+static struct thread_state *state_new(uint32_t depth) {
+    int tid = sys_gettid();
+    uint32_t index = reclaim_slot(sys_getpid(), tid);
+    if (index == ring->slots.cap) {
+        index = ring_slot_take();
+    }
+    struct thread_state *t = index < ring->slots.cap ? map_state(index) : NULL;
+    if (!t) {
+        ring_count_lost(RING_LOST_NO_SLOT, 1);
+        return NULL;
+    }
+    struct ring_slot *slot = &ring_slots[index];
+    atomic_store_explicit(&slot->tid, (uint32_t)tid, memory_order_release);
+    if (atomic_load_explicit(&slot->busy, memory_order_relaxed)) {
+        ring_count_lost(RING_LOST_ABANDONED, 1); /* the former owner died in a hook */
+        atomic_store_explicit(&slot->busy, 0, memory_order_release);
+    }
+    atomic_store_explicit(&slot->pid, (uint32_t)sys_getpid(), memory_order_relaxed);
+    t->slot_index = index;
+    t->slot = slot;
+    t->cursor = NULL;
+    t->limit = NULL; /* the first event finds no room and opens a chunk of this thread's own behind the former owner's */
+    t->stack_high = own_stack_high(tid);
+    t->outer = NULL;
+    t->nested = NULL;
+    t->depth = depth;
+    t->tid = (uint32_t)tid;
+    t->n_frames = 0;
+    return t;
+}
+
+struct thread_state *thread_attach(void) {
+    if (!lifecycle_is_tracing()) {
+        return NULL;
+    }
+    struct thread_state *t = state_new(0);
+    if (t) {
+        t->serial = atomic_fetch_add_explicit(&ring->n_thread_serials, 1, memory_order_relaxed) + 1;
+        atomic_store_explicit(&t->phase, THREAD_READY, memory_order_relaxed);
+        thread_current = t;
+    }
+    return t;
+}
+
+/* A hook cannot still be running if code runs above it on the same stack: somebody jumped out of it. */
+static bool is_abandoned(const struct thread_state *t, uint64_t sp) {
+    return sp > t->hook_sp && t->hook_sp < t->stack_high && sp <= t->stack_high && !sys_on_alternate_stack();
+}
+
+struct thread_state *thread_nested(struct thread_state *t, uint64_t sp) {
+    for (uint32_t depth = 1; depth <= NESTING_MAX; depth++) {
+        if (is_abandoned(t, sp)) {
+            ring_count_lost(RING_LOST_ABANDONED, 1);
+            atomic_store_explicit(&t->slot->busy, 0, memory_order_release);
+            atomic_store_explicit(&t->phase, THREAD_READY, memory_order_relaxed);
+            return t;
+        }
+        if (!t->nested) {
+            struct thread_state *nested = state_new(depth);
+            if (!nested) {
+                break;
+            }
+            nested->serial = t->serial;
+            atomic_store_explicit(&nested->phase, THREAD_READY, memory_order_relaxed);
+            t->nested = nested;
+        }
+        t = t->nested;
+        if (atomic_load_explicit(&t->phase, memory_order_relaxed) != THREAD_BUSY) {
+            return t;
+        }
+    }
+    ring_count_lost(RING_LOST_NESTED, 1);
+    return NULL;
+}

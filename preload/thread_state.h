@@ -1,0 +1,76 @@
+/* thread_state.h - what the hooks know of a thread: its place in the ring, its scratch, and what it is doing.
+ *
+ * One per thread, private memory straight from the kernel, found by one initial-exec TLS pointer. Memory is wiped in a fork
+ * child by the kernel, so `phase` is 0 there whatever way the child was made; the hooks' one unlikely branch then leads to
+ * the slow path. States of dead threads are taken over by new ones: a new thread looks at a few old slots and asks
+ * the kernel whether their owner still lives. So nothing has to run at thread exit, and allocations in any destructor, however late,
+ * are still recorded.
+ *
+ * A hook that interrupts a hook (a signal handler that allocates) uses a second state, `nested`, with a slot of
+ * its own; the two streams meet again by their stamps. So no event is ever held back or dropped for being nested.
+ */
+#ifndef SEEP_THREAD_STATE_H
+#define SEEP_THREAD_STATE_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch.h"
+#include "attributes.h"
+#include "ring.h"
+
+enum { FRAMES_MAX = 4096 };
+
+enum thread_phase {
+    THREAD_WIPED = 0,  /* memory of a fork child, or not set up */
+    THREAD_READY = 1,  /* the next hook may record at once */
+    THREAD_OUTER = 2,  /* inside an allocator function that may call malloc or free through the hooks; see outer_call.h */
+    THREAD_BUSY = 3,   /* a hook is recording */
+    THREAD_IGNORE = 4, /* the shim itself calls something that allocates: not the host's events */
+};
+
+struct outer_call;
+
+struct thread_state {
+    /* Every event. */
+    _Atomic uint32_t phase;
+    uint32_t slot_index;
+    struct ring_slot *slot;
+    uint64_t *cursor; /* next free word of the chunk */
+    uint64_t *limit;  /* no event starts behind this; below cursor when there is no chunk */
+    struct ring_chunk *chunk;
+    uint64_t last_stamp;
+    uint64_t stack_high; /* end of the thread's own stack: no guess reads there or above */
+    uint64_t hook_sp;    /* stack pointer of the hook that is BUSY */
+
+    /* Rare. */
+    struct outer_call *outer;
+    struct thread_state *nested;
+    uint32_t depth; /* 0 = the thread's own, 1.. = nested in that many */
+    uint32_t tid;
+    uint32_t serial;
+
+    /* Scratch of the capture: return addresses, innermost first. */
+    uint32_t n_frames;
+    uint64_t frame_ip[FRAMES_MAX];
+};
+
+static_assert(offsetof(struct thread_state, outer) <= 72, "what every event touches fits two cache lines");
+
+extern __thread struct thread_state *thread_current __attribute__((tls_model("initial-exec")));
+
+/* Find or make the calling thread's state.
+ *
+ * Returns  NULL where the thread is not traced: a fork child, no memory, all slots taken (counted)
+ * Context  any thread, inside malloc, async-signal-safe; system calls */
+struct thread_state *thread_attach(void);
+
+/* The state to record with when t is BUSY: t itself again if the busy hook was left for good by a jump out of
+ * a signal handler, else its nested one. NULL if that cannot be had (counted). */
+struct thread_state *thread_nested(struct thread_state *t, uint64_t sp);
+
+/* Before the first thread_attach(): prepare the table of states. Returns 0 or a negative error. */
+MUST_CHECK int thread_states_init(void);
+
+#endif

@@ -1,0 +1,107 @@
+/* unwind_libunwind.c - libunwind as a backend of its own and as the oracle of unwinder=verify.
+ *
+ * It is loaded by dlopen only when asked for: the shim itself needs nothing but libc. Both modes are for checking, not for production:
+ * libunwind takes locks and kilobytes of stack.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+
+#include "capture.h"
+#include "cfi.h"
+#include "ring_file.h"
+#include "stack_intern.h"
+#include "sys.h"
+#include "text.h"
+
+static int (*backtrace_of)(void **ip, int cap);
+
+static int init(void) {
+    void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+    void *symbol = library ? dlsym(library, "unw_backtrace") : NULL;
+    memcpy(&backtrace_of, &symbol, sizeof symbol);
+    return symbol ? 0 : -ENOENT;
+}
+
+/* libunwind's frames from the hook's caller outwards. Returns their number; 0 if the caller is not among them. */
+static uint32_t unwind(uint64_t *ip, uint32_t cap, struct arch_caller caller) {
+    int saved = errno;
+    int got = backtrace_of((void **)ip, (int)cap);
+    errno = saved;
+    uint32_t n = got > 0 ? (uint32_t)got : 0;
+    uint32_t first = 0;
+    while (first < n && ip[first] != caller.ip) {
+        first++; /* the shim's own frames */
+    }
+    while (n > first && ip[n - 1] == 0) {
+        n--;
+    }
+    memmove(ip, ip + first, (n - first) * sizeof *ip);
+    return n - first;
+}
+
+static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
+    t->n_frames = unwind(t->frame_ip, FRAMES_MAX, caller);
+    for (uint32_t i = 0; i < t->n_frames; i++) {
+        cfi_rule(t->frame_ip[i]); /* has the module logged */
+    }
+    return stack_root();
+}
+
+enum { VERIFY_FRAMES = 512, DIFFERENCES_SHOWN = 8, NOTE_BYTES = 1024 };
+
+/* One frame more than the prefix that both have; a signal's interrupted ip is one higher in ours. */
+static bool is_same_frame(uint64_t ours, uint64_t theirs) {
+    return ours == theirs || ours == theirs + 1;
+}
+
+static void note_difference(const struct thread_state *t, const uint64_t *theirs, uint32_t n_theirs, uint32_t at) {
+    char *note = sys_map_private(NOTE_BYTES);
+    if (!note) {
+        return;
+    }
+    struct text text = text_over(note, NOTE_BYTES);
+    text_add(&text, "unwinder=verify: frame ");
+    text_add_number(&text, at);
+    text_add(&text, " of ours ");
+    text_add_number(&text, t->n_frames);
+    text_add(&text, ", libunwind ");
+    text_add_number(&text, n_theirs);
+    for (uint32_t i = at ? at - 1 : 0; i < at + 3; i++) {
+        text_add(&text, "; ours 0x");
+        text_add_hex(&text, i < t->n_frames ? t->frame_ip[i] : 0);
+        text_add(&text, " theirs 0x");
+        text_add_hex(&text, i < n_theirs ? theirs[i] : 0);
+    }
+    ring_log_append(RING_LOG_NOTE, 0, note, (uint32_t)text.n + 1, NULL, 0);
+    sys_unmap(note, NOTE_BYTES);
+}
+
+/* Compare, count, and describe the first few differences. */
+static void compare(const struct thread_state *t, const uint64_t *theirs, uint32_t n_theirs) {
+    uint32_t n = t->n_frames < n_theirs ? t->n_frames : n_theirs;
+    uint32_t at = 0;
+    while (at < n && is_same_frame(t->frame_ip[at], theirs[at])) {
+        at++;
+    }
+    atomic_fetch_add_explicit(&ring->n_verified, 1, memory_order_relaxed);
+    bool is_cut = n_theirs >= VERIFY_FRAMES - 16; /* the shim's frames took a few places */
+    if (at == n && (t->n_frames == n_theirs || is_cut)) {
+        return;
+    }
+    if (atomic_fetch_add_explicit(&ring->n_differing, 1, memory_order_relaxed) < DIFFERENCES_SHOWN) {
+        note_difference(t, theirs, n_theirs, at);
+    }
+}
+
+static uint32_t capture_verified(struct thread_state *t, struct arch_caller caller) {
+    uint32_t base = unwinder_cfi.capture(t, caller);
+    uint64_t *theirs = &t->frame_ip[FRAMES_MAX - VERIFY_FRAMES];
+    if (t->n_frames <= FRAMES_MAX - VERIFY_FRAMES) {
+        compare(t, theirs, unwind(theirs, VERIFY_FRAMES, caller));
+    }
+    return base;
+}
+
+const struct unwinder_ops unwinder_libunwind = {.name = "libunwind", .init = init, .capture = capture};
+const struct unwinder_ops unwinder_verify = {.name = "verify", .init = init, .capture = capture_verified};

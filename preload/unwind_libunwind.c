@@ -23,10 +23,13 @@ static int init(void) {
     return symbol ? 0 : -ENOENT;
 }
 
-/* libunwind's frames from the hook's caller outwards. Returns their number; 0 if the caller is not among them. */
-static uint32_t unwind(uint64_t *ip, uint32_t cap, struct arch_caller caller) {
+/* libunwind's frames from the hook's caller outwards. Returns their number; 0 if the caller is not among them.
+ * What it allocates itself (its thread-local cache, at a thread's first call) is not the host's. */
+static uint32_t unwind(struct thread_state *t, uint64_t *ip, uint32_t cap, struct arch_caller caller) {
     int saved = errno;
+    atomic_store_explicit(&t->phase, THREAD_IGNORE, memory_order_relaxed);
     int got = backtrace_of((void **)ip, (int)cap);
+    atomic_store_explicit(&t->phase, THREAD_BUSY, memory_order_relaxed);
     errno = saved;
     uint32_t n = got > 0 ? (uint32_t)got : 0;
     uint32_t first = 0;
@@ -41,7 +44,7 @@ static uint32_t unwind(uint64_t *ip, uint32_t cap, struct arch_caller caller) {
 }
 
 static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
-    t->n_frames = unwind(t->frame_ip, FRAMES_MAX, caller);
+    t->n_frames = unwind(t, t->frame_ip, FRAMES_MAX, caller);
     for (uint32_t i = 0; i < t->n_frames; i++) {
         cfi_rule(t->frame_ip[i]); /* has the module logged */
     }
@@ -98,7 +101,7 @@ static uint32_t capture_verified(struct thread_state *t, struct arch_caller call
     uint32_t base = unwinder_cfi.capture(t, caller);
     uint64_t *theirs = &t->frame_ip[FRAMES_MAX - VERIFY_FRAMES];
     if (t->n_frames <= FRAMES_MAX - VERIFY_FRAMES) {
-        compare(t, theirs, unwind(theirs, VERIFY_FRAMES, caller));
+        compare(t, theirs, unwind(t, theirs, VERIFY_FRAMES, caller));
     }
     return base;
 }

@@ -27,6 +27,7 @@ static struct config config;
 static char executable[PATH_MAX];
 static char output[PATH_MAX];
 static char ring_path[PATH_MAX];
+static _Atomic uint32_t *sentinel; /* 1; wiped to 0 in a fork child */
 
 const char *lifecycle_executable(void) {
     return executable;
@@ -82,6 +83,31 @@ static bool choose_paths(void) {
     return !text.is_cut;
 }
 
+/* Before Linux 4.14: fork() can be seen, clone() cannot. */
+static void in_fork_child(void) {
+    atomic_store(sentinel, 0);
+    if (thread_current) {
+        atomic_store(&thread_current->phase, THREAD_WIPED);
+    }
+}
+
+bool lifecycle_is_fork_child(void) {
+    return atomic_load_explicit(sentinel, memory_order_relaxed) == 0;
+}
+
+static bool prepare_sentinel(void) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    sentinel = sys_map_private(page);
+    if (!sentinel) {
+        return false;
+    }
+    if (!sys_wipe_on_fork(sentinel, page)) {
+        pthread_atfork(NULL, NULL, in_fork_child);
+    }
+    atomic_store(sentinel, 1);
+    return true;
+}
+
 static bool prepare_ring(int *fd) {
     if (access(output, F_OK) == 0) {
         sys_message("cannot write ", output,
@@ -91,10 +117,11 @@ static bool prepare_ring(int *fd) {
     clock_is_tsc = arch_has_stable_tsc();
     *fd = ring_create(ring_path, config.ring_bytes, clock_is_tsc);
     if (*fd < 0) {
-        sys_message("cannot make ", ring_path, ": ", sys_error_text(*fd), "; not tracing", NULL);
+        sys_message("cannot write ", output, ": making the ring beside it failed: ", sys_error_text(*fd), "; not tracing",
+                    NULL);
         return false;
     }
-    if (stack_intern_init() < 0 || modules_init() < 0 || thread_states_init() < 0) {
+    if (!prepare_sentinel() || stack_intern_init() < 0 || modules_init() < 0 || thread_states_init() < 0) {
         sys_message("cannot get memory for tracing; not tracing", NULL);
         ring_discard(ring_path);
         close(*fd);
@@ -164,19 +191,6 @@ void lifecycle_enter_child(void) {
         ring_count_lost(RING_LOST_UNTRACED_FORKS, 1);
     }
     thread_current = NULL;
-}
-
-static void in_fork_child(void) {
-    if (atomic_load(&state) == LIFECYCLE_TRACING) {
-        lifecycle_enter_child();
-    }
-}
-
-void lifecycle_note_fork_by_handler(void) {
-    static _Atomic uint32_t is_noted;
-    if (!atomic_exchange(&is_noted, 1)) {
-        pthread_atfork(NULL, NULL, in_fork_child);
-    }
 }
 
 __attribute__((constructor)) static void construct(void) {

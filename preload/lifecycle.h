@@ -27,8 +27,9 @@ bool lifecycle_is_tracing(void);
  * Context  any thread, inside malloc, async-signal-safe */
 void lifecycle_enter_child(void);
 
-/* The kernel cannot wipe memory on fork: have a fork handler do what the wipe would. */
-void lifecycle_note_fork_by_handler(void);
+/* Whether this is a fork child of the traced process, told by a page that the kernel wipes there. A vfork child shares all memory and
+ * is none. Context: any thread, inside malloc, async-signal-safe */
+bool lifecycle_is_fork_child(void);
 
 /* Path of the program, as /proc/self/exe had it at the start; "" before. */
 const char *lifecycle_executable(void);

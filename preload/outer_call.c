@@ -39,14 +39,14 @@ void outer_claim(struct thread_state *t, void *p, size_t *size, struct arch_call
 }
 
 void outer_begin(struct outer_call *call, size_t size, struct arch_caller caller, void *freed, bool is_alloc) {
-    *call = (struct outer_call){.caller = caller, .size = size, .is_alloc = is_alloc};
     int saved = errno;
+    struct thread_state *t = thread_current;
+    if (UNLIKELY(!hook_is_ready(t))) {
+        t = hook_state_slow((uint64_t)(call + 1)); /* drops whatever was left at this very place of the stack */
+    }
+    *call = (struct outer_call){.caller = caller, .size = size, .is_alloc = is_alloc};
     if (freed) {
         hook_free(freed); /* on record before the enclosing call is this one */
-    }
-    struct thread_state *t = thread_current;
-    if (!hook_is_ready(t)) {
-        t = hook_state_slow((uint64_t)call);
     }
     if (t) {
         call->t = t;

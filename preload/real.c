@@ -71,7 +71,7 @@ COLD void *real_find(enum real_index index) {
         return real_table[index];
     }
     /* What the loader allocates for the search is not the host's. */
-    struct thread_state *t = thread_current;
+    struct thread_state *t = thread_current ? thread_current : thread_attach();
     uint32_t phase = t ? atomic_load(&t->phase) : THREAD_WIPED;
     if (phase == THREAD_READY || phase == THREAD_OUTER) {
         atomic_store(&t->phase, THREAD_IGNORE);

@@ -29,6 +29,9 @@ struct ring_slot *ring_slots;
 struct ring_node *ring_nodes;
 struct ring_chunk *ring_chunks;
 
+/* Kernels before 5.14 cannot populate: there a smaller file is allocated whole while its descriptor is open. */
+static bool is_allocated_whole;
+
 static _Atomic uint64_t backed_slots_bytes, backed_log_bytes, backed_nodes_bytes;
 
 static uint64_t page_bytes(void) {
@@ -50,11 +53,17 @@ static uint64_t lay_out(struct ring_header *header, uint64_t event_bytes, unsign
         event_bytes = EVENT_BYTES_MIN;
     }
     header->slots = place(&off, sizeof(struct ring_slot), SLOTS_MAX >> (shrink / 2));
-    header->log = place(&off, RING_LOG_UNIT_BYTES, LOG_UNITS_MAX >> shrink);
-    header->nodes = place(&off, sizeof(struct ring_node), NODES_MAX >> shrink);
+    unsigned tree_shrink = is_allocated_whole ? shrink + 4 : shrink;
+    header->log = place(&off, RING_LOG_UNIT_BYTES, LOG_UNITS_MAX >> tree_shrink);
+    header->nodes = place(&off, sizeof(struct ring_node), NODES_MAX >> tree_shrink);
     header->chunks = place(&off, sizeof(struct ring_chunk), event_bytes / RING_CHUNK_BYTES);
     header->file_bytes = off;
     return off;
+}
+
+/* Back a stretch of the mapping, unless all of it has been. */
+static int back(void *p, uint64_t n) {
+    return is_allocated_whole ? 0 : sys_populate(p, n);
 }
 
 /* Make bytes [0, n) of a region safe to write. Another thread may do the same at the same time. */
@@ -66,7 +75,7 @@ static bool back_up_to(_Atomic uint64_t *backed, const struct ring_region *regio
     uint64_t all = (uint64_t)region->unit_bytes * region->cap;
     uint64_t want = (n + BACK_STEP_BYTES - 1) / BACK_STEP_BYTES * BACK_STEP_BYTES;
     want = want < all ? want : all;
-    if (sys_populate((char *)ring + region->off + have, want - have) < 0) {
+    if (back((char *)ring + region->off + have, want - have) < 0) {
         ring_count_lost(RING_LOST_BACKING, 1);
         return false;
     }
@@ -76,16 +85,22 @@ static bool back_up_to(_Atomic uint64_t *backed, const struct ring_region *regio
 }
 
 static int map_file(int fd, const struct ring_header *layout) {
-    if (ftruncate(fd, (off_t)layout->file_bytes) < 0) {
+    if (is_allocated_whole) {
+        int error = posix_fallocate(fd, 0, (off_t)layout->file_bytes);
+        if (error) {
+            return -error;
+        }
+    } else if (ftruncate(fd, (off_t)layout->file_bytes) < 0) {
         return -errno;
     }
     void *p = mmap(NULL, layout->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (p == MAP_FAILED) {
         return -errno;
     }
-    if (sys_populate(p, page_bytes()) < 0) {
+    int backed = back(p, page_bytes());
+    if (backed < 0) {
         munmap(p, layout->file_bytes);
-        return -ENOSPC;
+        return backed == -EINVAL ? -EINVAL : -ENOSPC;
     }
     ring = p;
     memcpy(ring, layout, sizeof *layout);
@@ -132,6 +147,11 @@ int ring_create(const char *path, uint64_t event_bytes, bool is_tsc) {
             continue;
         }
         result = map_file(fd, &layout);
+        if (result == -EINVAL && !is_allocated_whole) {
+            is_allocated_whole = true;
+            shrink--; /* the same size again */
+            continue;
+        }
         if (result != -ENOMEM && result != -EFBIG) {
             break;
         }
@@ -199,7 +219,7 @@ uint32_t ring_chunk_take(void) {
         } while (!atomic_compare_exchange_weak_explicit(&ring->n_chunks, &used, used + 1, memory_order_relaxed,
                                                         memory_order_relaxed));
         /* A chunk that cannot be backed stays claimed and unused. */
-        if (sys_populate(&ring_chunks[used], RING_CHUNK_BYTES) < 0) {
+        if (back(&ring_chunks[used], RING_CHUNK_BYTES) < 0) {
             ring_count_lost(RING_LOST_BACKING, 1);
             return 0;
         }

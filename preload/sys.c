@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -67,6 +68,14 @@ bool sys_thread_exists(int pid, int tid) {
     return exists;
 }
 
+/* rt_sigprocmask reads the set before it finds that "how" is nonsense (as in abseil's AddressIsReadable). No filter forbids it. */
+bool sys_is_readable(uint64_t address) {
+    int saved = errno;
+    bool is_readable = syscall(SYS_rt_sigprocmask, ~0l, address, NULL, sizeof(uint64_t)) == 0 || errno != EFAULT;
+    errno = saved;
+    return is_readable;
+}
+
 void sys_futex_wait(const void *word, uint32_t expected, uint64_t ns) {
     int saved = errno;
     struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
@@ -128,9 +137,6 @@ static _Noreturn void run_detached(const char *path, char *const argv[], int kee
     long pid = clone_silent();
     if (pid == 0) {
         static char *const no_environment[] = {NULL};
-        sigset_t all;
-        sigemptyset(&all);
-        sigprocmask(SIG_SETMASK, &all, NULL);
         fcntl(keep_fd, F_SETFD, 0);
         fcntl(other_fd, F_SETFD, 0);
         execve(path, argv, no_environment);
@@ -141,7 +147,7 @@ static _Noreturn void run_detached(const char *path, char *const argv[], int kee
 
 int sys_spawn_detached(const char *path, char *const argv[], int keep_fd, int other_fd) {
     int saved = errno;
-    /* A handler of the host must not run in the copies. */
+    /* A handler of the host must not run in the copies: they keep all signals blocked, the program started too. */
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
@@ -202,6 +208,24 @@ void sys_start(void) {
     errno = saved;
 }
 
+/* One write to stderr that neither waits for a full pipe nor lets a broken one kill the host. */
+static void write_once(const char *line, size_t n) {
+    int saved = errno;
+    struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT};
+    sigset_t broken_pipe, before, pending;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &broken_pipe, &before);
+    sigpending(&pending);
+    if (poll(&writable, 1, 0) == 1 && write(STDERR_FILENO, line, n) < 0 && errno == EPIPE &&
+        !sigismember(&pending, SIGPIPE)) {
+        const struct timespec at_once = {0};
+        sigtimedwait(&broken_pipe, NULL, &at_once);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+}
+
 void sys_message(const char *part, ...) {
     if (!is_stderr_open) {
         return;
@@ -217,8 +241,5 @@ void sys_message(const char *part, ...) {
     }
     va_end(parts);
     line[n++] = '\n';
-    int saved = errno;
-    ssize_t written = write(STDERR_FILENO, line, n);
-    (void)written; /* a closed pipe is the host's affair; SIGPIPE is as likely as for its own messages */
-    errno = saved;
+    write_once(line, n);
 }

@@ -32,6 +32,9 @@ int sys_getpid(void);
 /* Whether thread tid of process pid exists. */
 bool sys_thread_exists(int pid, int tid);
 
+/* Whether the 8 bytes at address can be read, without reading them: the kernel says so. */
+bool sys_is_readable(uint64_t address);
+
 /* Sleep up to ns or until *word changes from expected, and wake sleepers on it; the word may be shared by processes. */
 void sys_futex_wait(const void *word, uint32_t expected, uint64_t ns);
 void sys_futex_wake(const void *word);

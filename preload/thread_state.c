@@ -55,8 +55,8 @@ static struct thread_state *map_state(uint32_t index) {
     struct thread_state *t = states[index];
     if (!t) {
         t = sys_map_private(sizeof *t);
-        if (t && !sys_wipe_on_fork(t, sizeof *t)) {
-            lifecycle_note_fork_by_handler();
+        if (t) {
+            sys_wipe_on_fork(t, sizeof *t); /* where that cannot be, lifecycle has a fork handler */
         }
         states[index] = t;
     }
@@ -98,6 +98,10 @@ struct thread_state *thread_attach(void) {
     if (!lifecycle_is_tracing()) {
         return NULL;
     }
+    if (lifecycle_is_fork_child()) {
+        lifecycle_enter_child();
+        return NULL;
+    }
     struct thread_state *t = state_new(0);
     if (t) {
         t->serial = atomic_fetch_add_explicit(&ring->n_thread_serials, 1, memory_order_relaxed) + 1;
@@ -109,7 +113,7 @@ struct thread_state *thread_attach(void) {
 
 /* A hook cannot still be running if code runs above it on the same stack: somebody jumped out of it. */
 static bool is_abandoned(const struct thread_state *t, uint64_t sp) {
-    return sp > t->hook_sp && t->hook_sp < t->stack_high && sp <= t->stack_high && !sys_on_alternate_stack();
+    return sp >= t->hook_sp && t->hook_sp < t->stack_high && sp <= t->stack_high && !sys_on_alternate_stack();
 }
 
 struct thread_state *thread_nested(struct thread_state *t, uint64_t sp) {

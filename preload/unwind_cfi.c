@@ -8,6 +8,7 @@
 #include "cfi.h"
 #include "ring_file.h"
 #include "stack_intern.h"
+#include "sys.h"
 
 enum { FRAME_BYTES_MAX = 1 << 26, LOWEST_CODE = 4096 };
 
@@ -48,7 +49,7 @@ static NOINLINE bool step_rare(struct cursor *c, uint32_t rule, uint64_t stack_h
         return c->ip > 1;
     case CFI_GUESS: {
         uint64_t frame = c->fp;
-        if (frame < c->sp || (frame & 7) || frame + 16 > stack_high) {
+        if (frame < c->sp || (frame & 7) || frame + 16 > stack_high || !sys_is_readable(frame)) {
             return false;
         }
         c->fp = word_at(frame);

@@ -19,7 +19,8 @@ bool lifecycle_is_tracing(void) {
 void lifecycle_enter_child(void) {
 }
 
-void lifecycle_note_fork_by_handler(void) {
+bool lifecycle_is_fork_child(void) {
+    return false;
 }
 
 void support_make_ring(void) {

@@ -1,0 +1,160 @@
+/* log_reader.c - see log_reader.h. */
+#include "log_reader.h"
+
+#include <stddef.h>
+
+enum { WAIT_NS = 1000 * 1000 * 1000 };
+
+void log_reader_init(struct log_reader *l, const struct ring_map *ring) {
+    *l = (struct log_reader){.ring = ring};
+}
+
+void log_reader_free(struct log_reader *l) {
+    byte_buf_free(&l->copy);
+}
+
+/* Take a string that ends with NUL or with the payload. */
+static void take_string(struct byte_reader *r, struct records *records) {
+    size_t left = byte_reader_left(r);
+    const uint8_t *end = left ? memchr(r->p, 0, left) : NULL;
+    size_t n = end ? (size_t)(end - r->p) : left;
+    records_bytes(records, byte_reader_take(r, n), n);
+    byte_reader_take(r, end ? 1 : 0);
+}
+
+static void process_record(struct byte_reader *r, struct records *records, uint64_t ns) {
+    struct ring_log_process p;
+    const uint8_t *head = byte_reader_take(r, sizeof p);
+    if (!head) {
+        return;
+    }
+    memcpy(&p, head, sizeof p);
+    records_begin(records, TRACE_RECORD_PROCESS);
+    records_number(records, p.pid);
+    records_number(records, p.ppid);
+    records_number(records, ns);
+    take_string(r, records);
+    uint64_t n_arguments = 0;
+    for (const uint8_t *c = r->p; c < r->end; c++) {
+        n_arguments += *c == 0;
+    }
+    n_arguments += byte_reader_left(r) != 0 && r->end[-1] != 0;
+    records_number(records, n_arguments);
+    while (n_arguments-- > 0) {
+        take_string(r, records);
+    }
+    records_end(records);
+}
+
+static void module_record(struct byte_reader *r, struct records *records, uint32_t pid) {
+    struct ring_log_module m;
+    const uint8_t *head = byte_reader_take(r, sizeof m);
+    if (!head) {
+        return;
+    }
+    memcpy(&m, head, sizeof m);
+    const uint8_t *build_id = byte_reader_take(r, m.build_id_bytes);
+    if (!build_id) {
+        return;
+    }
+    records_begin(records, TRACE_RECORD_MODULE);
+    records_number(records, m.id);
+    records_number(records, pid);
+    records_number(records, m.epoch);
+    records_number(records, m.bias);
+    records_number(records, m.start);
+    records_number(records, m.end);
+    records_bytes(records, build_id, m.build_id_bytes);
+    take_string(r, records);
+    records_end(records);
+}
+
+static void epoch_record(struct byte_reader *r, struct records *records, uint32_t pid) {
+    struct ring_log_epoch e;
+    const uint8_t *head = byte_reader_take(r, sizeof e);
+    if (!head) {
+        return;
+    }
+    memcpy(&e, head, sizeof e);
+    const uint8_t *gone = byte_reader_take(r, (uint64_t)e.n_gone * sizeof(uint32_t));
+    if (!gone) {
+        return;
+    }
+    records_begin(records, TRACE_RECORD_EPOCH);
+    records_number(records, pid);
+    records_number(records, e.epoch);
+    records_number(records, e.n_gone);
+    for (uint32_t i = 0; i < e.n_gone; i++) {
+        uint32_t id;
+        memcpy(&id, gone + i * sizeof id, sizeof id);
+        records_number(records, id);
+    }
+    records_end(records);
+}
+
+static void note_record(struct byte_reader *r, struct records *records, uint32_t pid) {
+    records_begin(records, TRACE_RECORD_NOTE);
+    records_number(records, pid);
+    take_string(r, records);
+    records_end(records);
+}
+
+static void convert(const struct ring_log_record *head, struct byte_reader *r, struct records *records,
+                    const struct clock_scale *clock) {
+    switch (head->type) {
+    case RING_LOG_PROCESS:
+        process_record(r, records, clock_scale_ns(clock, head->stamp));
+        break;
+    case RING_LOG_MODULE:
+        module_record(r, records, head->pid);
+        break;
+    case RING_LOG_EPOCH:
+        epoch_record(r, records, head->pid);
+        break;
+    case RING_LOG_NOTE:
+        note_record(r, records, head->pid);
+        break;
+    default: /* of a newer shim */
+        break;
+    }
+}
+
+/* Turn the committed record at `at` into a record of the trace. Returns its units; 1 if it makes no sense. */
+static uint32_t take_record(struct log_reader *l, struct records *records, const struct clock_scale *clock, uint32_t n) {
+    const size_t head_bytes = offsetof(struct ring_log_record, payload);
+    const uint8_t *unit = l->ring->log + (size_t)l->at * RING_LOG_UNIT_BYTES;
+    struct ring_log_record head;
+    memcpy(&head, unit, head_bytes);
+    size_t bytes = (size_t)head.n_units * RING_LOG_UNIT_BYTES;
+    if (head.n_units == 0 || head.n_units > n - l->at || head.payload_bytes > bytes - head_bytes) {
+        return 1;
+    }
+    l->copy.n = 0;
+    byte_buf_append(&l->copy, unit + head_bytes, head.payload_bytes);
+    struct byte_reader r = byte_reader_over(l->copy.bytes, l->copy.n);
+    convert(&head, &r, records, clock);
+    return head.n_units;
+}
+
+void log_reader_read(struct log_reader *l, struct records *records, const struct clock_scale *clock, bool is_dead) {
+    uint32_t n = atomic_load_explicit(&l->ring->header->n_log_units, memory_order_acquire);
+    n = n < l->ring->cap_log ? n : l->ring->cap_log;
+    while (l->at < n) {
+        const struct ring_log_record *record =
+            (const struct ring_log_record *)(const void *)(l->ring->log + (size_t)l->at * RING_LOG_UNIT_BYTES);
+        /* acquire: pairs with the hook's release after it has written the record */
+        if (atomic_load_explicit(&record->commit, memory_order_acquire) == RING_LOG_COMMITTED) {
+            l->at += take_record(l, records, clock, n);
+            l->waiting_since_ns = 0;
+            continue;
+        }
+        uint64_t now = clock_mono_ns();
+        if (l->waiting_since_ns == 0) {
+            l->waiting_since_ns = now;
+        }
+        if (!is_dead && now - l->waiting_since_ns < WAIT_NS) {
+            return;
+        }
+        l->at++;
+    }
+}

@@ -1,0 +1,30 @@
+/* log_reader.h - the ring's log of rare facts as records of the trace, in the order in which they were claimed.
+ *
+ * A hook claims units and commits the record later. While the target lives, the reader waits at a record that is claimed but
+ * not committed, for a second at most (its thread may have been killed there); after that, and when the target is dead, it
+ * goes on unit by unit to the next committed one.
+ */
+#ifndef SEEP_COLLECTOR_LOG_READER_H
+#define SEEP_COLLECTOR_LOG_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clock_scale.h"
+#include "records.h"
+#include "ring_map.h"
+
+struct log_reader {
+    const struct ring_map *ring;
+    uint32_t at; /* next unit */
+    uint64_t waiting_since_ns;
+    struct byte_buf copy; /* the record being read: the original may change under us */
+};
+
+void log_reader_init(struct log_reader *l, const struct ring_map *ring);
+void log_reader_free(struct log_reader *l);
+
+/* Turn all that has been committed into records. is_dead: nothing will be committed any more. */
+void log_reader_read(struct log_reader *l, struct records *records, const struct clock_scale *clock, bool is_dead);
+
+#endif

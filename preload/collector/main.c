@@ -1,0 +1,240 @@
+/* main.c - start of seep-collect: take over the ring, create the trace, answer the shim, leave the host's surroundings.
+ *
+ * Whoever starts it is a copy of the traced process, so nothing of the host may stay behind in here: its descriptors are
+ * closed, its session and folder left, its signals ignored. It ends when the target has ended, never because somebody pressed
+ * Ctrl-C for the target. Exit status: 0 complete trace, 1 trace is not complete, 2 nothing could be started.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "collect.h"
+#include "memory.h"
+#include "options.h"
+#include "proc_files.h"
+
+enum { EXIT_INCOMPLETE = 1, EXIT_NOT_STARTED = 2, FIRST_FREE_FD = 3 };
+
+static struct collector collector;
+static struct ring_map ring;
+static int status_fd = -1;
+
+static void tell_no_memory(void) {
+    if (ring.header) {
+        atomic_store_explicit(&ring.header->collector_state, RING_COLLECTOR_FAILED, memory_order_release);
+    }
+}
+
+/* Say one line to whoever started us. */
+static void answer(const char *line) {
+    size_t n = strlen(line);
+    while (n > 0) {
+        ssize_t got = write(status_fd, line, n);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return; /* nobody listens */
+        }
+        line += got;
+        n -= (size_t)got;
+    }
+}
+
+static _Noreturn void fail(const char *format, ...) PRINTF_LIKE(1, 2);
+
+static _Noreturn void fail(const char *format, ...) {
+    char line[8192];
+    int n = status_fd < 0 ? snprintf(line, sizeof line, "seep-collect: ") : 0;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line + n, sizeof line - (size_t)n - 1, format, arguments);
+    va_end(arguments);
+    strcat(line, "\n");
+    if (status_fd < 0) {
+        status_fd = STDERR_FILENO;
+    }
+    answer(line);
+    tell_no_memory();
+    exit(EXIT_NOT_STARTED);
+}
+
+/* Files opened from here on must not become somebody's standard output. */
+static void fill_standard_fds(void) {
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd < FIRST_FREE_FD);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+static void ignore_signals(void) {
+    static const int ignored[] = {SIGINT, SIGHUP, SIGTERM, SIGPIPE, SIGQUIT, SIGXFSZ};
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
+        signal(ignored[i], SIG_IGN);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int create_output(const char *path) {
+    int fd = open(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0600);
+    if (fd < 0) {
+        fail(errno == EEXIST ? "cannot create %s: %s; choose another name with output=" : "cannot create %s: %s", path,
+             strerror(errno));
+    }
+    /* Held for life: readers tell by it that the trace is being written. */
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno != EOPNOTSUPP && errno != ENOLCK) {
+        fail("cannot lock %s: %s", path, strerror(errno));
+    }
+    return fd;
+}
+
+static void close_from(unsigned first, unsigned last) {
+    if (first > last || syscall(SYS_close_range, first, last, 0) == 0) {
+        return;
+    }
+    DIR *d = opendir("/proc/self/fd");
+    for (struct dirent *e; d && (e = readdir(d));) {
+        unsigned fd = (unsigned)strtoul(e->d_name, NULL, 10);
+        if (fd >= first && fd <= last && (int)fd != dirfd(d)) {
+            close((int)fd);
+        }
+    }
+    if (d) {
+        closedir(d);
+    }
+}
+
+/* Keep nothing of the host but the output. */
+static void close_all_but(int fd) {
+    close_from(FIRST_FREE_FD, (unsigned)fd - 1);
+    close_from((unsigned)fd + 1, ~0u);
+}
+
+/* Leave the host's session, folder and terminal. */
+static void leave_host(void) {
+    setsid();
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; null >= 0 && fd < FIRST_FREE_FD; fd++) {
+        dup2(null, fd);
+    }
+    close(null);
+    if (chdir("/") != 0) {
+        /* Then we stay where we are: no harm but a busy mount. */
+    }
+}
+
+static void attach(const char *name, int fd) {
+    const char *error = ring_map_attach(&ring, fd);
+    close(fd);
+    if (error) {
+        fail("cannot read ring %s: %s", name, error);
+    }
+}
+
+static int run(const struct options *o, int output_fd) {
+    int result = collector_run(&collector);
+    if (o->ring_path && !o->is_offline) {
+        unlink(o->ring_path);
+    }
+    collector_free(&collector);
+    close(output_fd);
+    return result == 0 ? 0 : EXIT_INCOMPLETE;
+}
+
+static int run_online(const struct options *o) {
+    ignore_signals();
+    status_fd = o->status_fd >= 0 ? fcntl(o->status_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD) : -1;
+    attach(o->ring_path ? o->ring_path : "given", o->ring_fd);
+    fill_standard_fds();
+    int fd = create_output(o->output);
+    if (collector_init(&collector, &ring, fd, o->pid ? o->pid : ring.pid, o->text) != 0) {
+        int cause = errno;
+        unlink(o->output);
+        fail("cannot write %s: %s", o->output, strerror(cause));
+    }
+    atomic_store_explicit(&ring.header->collector_pid, (uint32_t)getpid(), memory_order_relaxed);
+    atomic_store_explicit(&ring.header->collector_state, RING_COLLECTOR_RUNNING, memory_order_release);
+    if (status_fd >= 0) {
+        answer("ok\n");
+    }
+    process_watch_close(&collector.watch); /* it is among what gets closed */
+    close_all_but(fd);
+    process_watch_open(&collector.watch, o->pid ? o->pid : ring.pid);
+    leave_host();
+    return run(o, fd);
+}
+
+/* Is the process that has the target's pid the target? Not if it has been started after the ring. */
+static bool is_target_alive(void) {
+    struct process_watch watch;
+    process_watch_open(&watch, ring.pid);
+    bool is_alive = process_watch_is_alive(&watch);
+    process_watch_close(&watch);
+    struct proc_stat stat;
+    struct timespec now, since_boot;
+    if (!is_alive || !proc_read_stat(ring.pid, &stat)) {
+        return is_alive;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    double started = (double)(now.tv_sec - since_boot.tv_sec) + (double)stat.start_ticks / (double)sysconf(_SC_CLK_TCK);
+    return started < (double)ring.start_real_ns / 1e9 + 2; /* both are rounded */
+}
+
+static int run_offline(const struct options *o) {
+    int ring_fd = open(o->ring_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (ring_fd < 0) {
+        fail("cannot open %s: %s", o->ring_path, strerror(errno));
+    }
+    attach(o->ring_path, ring_fd);
+    uint32_t state = atomic_load_explicit(&ring.header->collector_state, memory_order_acquire);
+    if (state != RING_COLLECTOR_NONE) {
+        ring.header = NULL; /* not ours to mark as failed */
+        fail("%s has been collected, or is being collected: look for its trace", o->ring_path);
+    }
+    if (!o->is_dead && is_target_alive()) {
+        uint32_t pid = ring.pid;
+        ring.header = NULL;
+        fail("process %u is still running; --dead if that is another one", pid);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    int fd = open(o->output, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        ring.header = NULL;
+        fail("cannot create %s: %s", o->output, strerror(errno));
+    }
+    if (collector_init(&collector, &ring, fd, 0, o->text) != 0) {
+        ring.header = NULL;
+        fail("cannot write %s: %s", o->output, strerror(errno));
+    }
+    int result = run(o, fd);
+    if (result != 0) {
+        fprintf(stderr, "seep-collect: %s is not complete: not everything could be written\n", o->output);
+    }
+    return result;
+}
+
+int main(int argc, char **argv) {
+    struct options options;
+    enum options_result parsed = options_parse(&options, argc, argv);
+    if (parsed != OPTIONS_RUN) {
+        return parsed == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_NOT_STARTED;
+    }
+    memory_on_failure(tell_no_memory);
+    return options.is_offline ? run_offline(&options) : run_online(&options);
+}

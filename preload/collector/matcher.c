@@ -1,0 +1,184 @@
+/* matcher.c - see matcher.h. */
+#include "matcher.h"
+
+#include "memory.h"
+
+enum {
+    NS_PER_MS = 1000000,
+    PREFETCH_EVENTS = 8, /* how far ahead cache lines are asked for: without it, half of the time goes into waiting */
+};
+
+void matcher_init(struct matcher *m, const struct ring_map *ring, struct merge *merge, struct thread_table *threads,
+                  struct clock_scale *clock, struct encoder *encoder) {
+    *m = (struct matcher){.merge = merge, .threads = threads, .clock = clock, .encoder = encoder};
+    live_map_init(&m->live, true);
+    info_table_init(&m->infos);
+    stack_table_init(&m->stacks, ring);
+    m->tokens = memory_map(MATCHER_TOKENS * sizeof *m->tokens);
+    m->token_threads = memory_map(MATCHER_TOKENS * sizeof *m->token_threads);
+}
+
+void matcher_free(struct matcher *m) {
+    live_map_free(&m->live);
+    info_table_free(&m->infos);
+    stack_table_free(&m->stacks);
+    memory_unmap(m->tokens, MATCHER_TOKENS * sizeof *m->tokens);
+    memory_unmap(m->token_threads, MATCHER_TOKENS * sizeof *m->token_threads);
+    *m = (struct matcher){0};
+}
+
+ALWAYS_INLINE void push(struct matcher *m, uint32_t thread, uint32_t token) {
+    m->tokens[m->n_tokens] = token;
+    m->token_threads[m->n_tokens++] = thread;
+}
+
+static COLD void clock_tick(struct matcher *m, uint64_t stamp) {
+    uint64_t ms = clock_scale_ns(m->clock, stamp) / NS_PER_MS;
+    if (ms > m->now_ms) {
+        m->now_ms = ms;
+        encoder_set_clock(m->encoder, m->encoder->n_events + m->n_tokens, ms);
+    }
+    m->next_ms_stamp = clock_scale_stamp(m->clock, (m->now_ms + 1) * NS_PER_MS);
+}
+
+void matcher_clock_changed(struct matcher *m) {
+    m->next_ms_stamp = clock_scale_stamp(m->clock, (m->now_ms + 1) * NS_PER_MS);
+}
+
+static COLD uint32_t info_new(struct matcher *m, struct info_entry *at, const struct ring_event *e) {
+    uint32_t stack = stack_table_define(&m->stacks, m->encoder, e->node);
+    uint32_t id = info_table_add(&m->infos, at, e->node, e->size_bytes);
+    encoder_define_info(m->encoder, id, e->size_bytes, stack);
+    return id;
+}
+
+/* What was alive at the address of a new allocation: perhaps an event with the same stamp frees it, otherwise nobody told
+ * us. Returns whether the allocation has to wait for that event (and nothing has changed). */
+static COLD bool end_unseen(struct matcher *m, uint32_t i, const struct ring_event *e, struct live_block before, bool may_wait) {
+    if (may_wait && merge_prefer(m->merge, i)) {
+        live_map_put(&m->live, e->address, LIVE_LARGE_BYTES, before);
+        return true;
+    }
+    push(m, e->thread, token_free(before.info));
+    m->counts.frees++;
+    m->counts.implicit_frees++;
+    return false;
+}
+
+/* Must the allocation wait although its info is new? Asked before the info is defined: infos are to be named in the order
+ * of their ids. */
+static COLD bool must_wait(struct matcher *m, uint32_t i, const struct ring_event *e) {
+    return live_map_find(&m->live, e->address).info != 0 && merge_prefer(m->merge, i);
+}
+
+/* Returns false if another event has to go first: it stands at i now. Only where it may wait: once for each place in the
+ * order, because crosswise claims of two threads would never end. */
+ALWAYS_INLINE bool apply_alloc(struct matcher *m, uint32_t i, const struct ring_event *e, bool may_wait) {
+    struct info_entry *entry = info_table_find(&m->infos, e->node, e->size_bytes);
+    if (UNLIKELY(entry->id == 0) && may_wait && must_wait(m, i, e)) {
+        return false;
+    }
+    uint32_t info = LIKELY(entry->id != 0) ? entry->id : info_new(m, entry, e);
+    struct live_block block = {.info = info, .birth_ms = m->now_ms < UINT32_MAX ? (uint32_t)m->now_ms : UINT32_MAX};
+    struct live_block before = live_map_put(&m->live, e->address, e->size_bytes, block);
+    if (UNLIKELY(before.info != 0) && end_unseen(m, i, e, before, may_wait)) {
+        return false;
+    }
+    push(m, e->thread, token_alloc(info));
+    m->counts.allocations++;
+    struct thread *t = &m->threads->threads[e->thread];
+    t->last_address = e->address;
+    t->last_info = info;
+    t->has_free = false;
+    return true;
+}
+
+ALWAYS_INLINE bool apply_free(struct matcher *m, uint32_t i, const struct ring_event *e, bool may_wait) {
+    struct live_block block = live_map_take(&m->live, e->address);
+    struct thread *t = &m->threads->threads[e->thread];
+    if (UNLIKELY(block.info == 0)) {
+        if (may_wait && merge_prefer(m->merge, i)) {
+            return false;
+        }
+        m->counts.unknown_frees++;
+    } else {
+        bool is_temporary = t->last_address == e->address && t->last_info == block.info;
+        push(m, e->thread, is_temporary ? TOKEN_FREE_LAST : token_free(block.info));
+        m->counts.frees++;
+        t->is_free_temporary = is_temporary;
+        t->last_info = is_temporary ? 0 : t->last_info;
+    }
+    t->has_free = true;
+    t->free_address = e->address;
+    t->free_block = block;
+    return true;
+}
+
+static COLD void apply_undo(struct matcher *m, const struct ring_event *e) {
+    struct thread *t = &m->threads->threads[e->thread];
+    if (!t->has_free || t->free_address != e->address) {
+        return;
+    }
+    t->has_free = false;
+    if (t->free_block.info == 0) {
+        m->counts.unknown_frees--; /* nothing was freed after all */
+        return;
+    }
+    /* A block that failed to move is still there, so nothing else can be; kept as large, it needs no leaf. */
+    struct live_block before = live_map_put(&m->live, e->address, LIVE_LARGE_BYTES, t->free_block);
+    if (before.info != 0) {
+        live_map_put(&m->live, e->address, LIVE_LARGE_BYTES, before);
+        return;
+    }
+    t->last_info = t->is_free_temporary ? t->free_block.info : t->last_info;
+    push(m, e->thread, TOKEN_UNDO);
+    m->counts.undos++;
+}
+
+ALWAYS_INLINE void apply_at(struct matcher *m, uint32_t i) {
+    for (bool may_wait = true;; may_wait = false) {
+        const struct ring_event *e = merge_at(m->merge, i);
+        if (UNLIKELY(e->stamp >= m->next_ms_stamp)) {
+            clock_tick(m, e->stamp);
+        }
+        if (LIKELY(e->kind == RING_FREE)) {
+            if (LIKELY(apply_free(m, i, e, may_wait))) {
+                return;
+            }
+        } else if (LIKELY(e->kind == RING_ALLOC)) {
+            if (LIKELY(apply_alloc(m, i, e, may_wait))) {
+                return;
+            }
+        } else {
+            apply_undo(m, e);
+            return;
+        }
+    }
+}
+
+ALWAYS_INLINE void prefetch(const struct matcher *m, const struct ring_event *e) {
+    live_map_prefetch(&m->live, e->address);
+    if (e->kind == RING_ALLOC) {
+        info_table_prefetch(&m->infos, e->node, e->size_bytes);
+    }
+}
+
+void matcher_apply(struct matcher *m) {
+    uint32_t n = m->merge->n;
+    if (n == 0) {
+        return;
+    }
+    if (m->encoder->n_events == 0) {
+        uint64_t ns = clock_scale_ns(m->clock, merge_at(m->merge, 0)->stamp);
+        uint64_t floor_ns = m->now_ms * NS_PER_MS;
+        encoder_set_start(m->encoder, ns > floor_ns ? ns : floor_ns);
+    }
+    m->n_tokens = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (LIKELY(i + PREFETCH_EVENTS < n)) {
+            prefetch(m, merge_at(m->merge, i + PREFETCH_EVENTS));
+        }
+        apply_at(m, i);
+    }
+    encoder_add(m->encoder, m->tokens, m->token_threads, m->n_tokens);
+}

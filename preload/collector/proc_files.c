@@ -1,0 +1,78 @@
+/* proc_files.c - see proc_files.h. */
+#include "proc_files.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FILE_BYTES = 4096, KIB = 1024 };
+
+/* Read the start of a file as a string. Returns its length, 0 on any failure. */
+static size_t read_file(const char *path, char *text, size_t cap) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+    ssize_t n = read(fd, text, cap - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* The number in the field that comes n fields after the one at p. */
+static uint64_t field_number(const char *p, int n) {
+    for (; p && n > 0; n--) {
+        p = strchr(p, ' ');
+        p = p ? p + 1 : NULL;
+    }
+    return p ? strtoull(p, NULL, 10) : 0;
+}
+
+bool proc_read_stat(uint32_t pid, struct proc_stat *stat) {
+    enum { STATE = 3, N_THREADS = 20, START = 22, START_STACK = 28, EXIT_CODE = 52 };
+    char path[64], text[FILE_BYTES];
+    snprintf(path, sizeof path, "/proc/%" PRIu32 "/stat", pid);
+    if (read_file(path, text, sizeof text) == 0) {
+        return false;
+    }
+    /* The name in field 2 may hold anything, ") " too: fields count from its last parenthesis. */
+    const char *p = strrchr(text, ')');
+    if (!p || p[1] != ' ') {
+        return false;
+    }
+    p += 2;
+    *stat = (struct proc_stat){
+        .state = *p,
+        .n_threads = (uint32_t)field_number(p, N_THREADS - STATE),
+        .start_ticks = field_number(p, START - STATE),
+        .start_stack = field_number(p, START_STACK - STATE),
+        .exit_code = (int)field_number(p, EXIT_CODE - STATE),
+    };
+    return true;
+}
+
+static uint64_t status_kib(const char *text, const char *key) {
+    const char *p = strstr(text, key);
+    return p ? strtoull(p + strlen(key), NULL, 10) * KIB : 0;
+}
+
+bool proc_read_memory(uint32_t pid, uint64_t *resident_bytes, uint64_t *peak_bytes) {
+    char path[64], text[FILE_BYTES];
+    snprintf(path, sizeof path, "/proc/%" PRIu32 "/status", pid);
+    if (read_file(path, text, sizeof text) == 0) {
+        return false;
+    }
+    *peak_bytes = status_kib(text, "\nVmHWM:");
+    *resident_bytes = status_kib(text, "\nVmRSS:");
+    return *peak_bytes != 0;
+}
+
+void proc_read_thread_name(uint32_t pid, uint32_t tid, char name[PROC_NAME_BYTES]) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%" PRIu32 "/task/%" PRIu32 "/comm", pid, tid);
+    size_t n = read_file(path, name, PROC_NAME_BYTES);
+    name[n && name[n - 1] == '\n' ? n - 1 : n] = '\0';
+}

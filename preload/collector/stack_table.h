@@ -1,0 +1,38 @@
+/* stack_table.h - give the ring's tree nodes their stack ids of the trace, on first use.
+ *
+ * The ring numbers nodes as hooks of all threads found them; many are ancestors that no event names. The trace numbers
+ * only what is needed, parents first. The node array belongs to the traced process: ids out of range and parents that are
+ * not smaller than their child (the contract, and what makes every walk end) lead to stack 0, the unknown.
+ */
+#ifndef SEEP_COLLECTOR_STACK_TABLE_H
+#define SEEP_COLLECTOR_STACK_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "encoder.h"
+#include "ring_map.h"
+
+/* What the trace was told of a node. */
+struct stack_entry {
+    uint64_t ip;
+    uint32_t stack;
+    uint32_t is_defined;
+};
+
+struct stack_table {
+    const struct ring_node *nodes;
+    uint32_t cap_nodes;
+    struct stack_entry *entries; /* by node */
+    uint32_t cap_entries;
+    uint32_t n; /* stacks defined */
+    struct byte_buf path; /* nodes to define, leaf first */
+};
+
+void stack_table_init(struct stack_table *t, const struct ring_map *ring);
+void stack_table_free(struct stack_table *t);
+
+/* The stack id of a node; it and its ancestors are defined in the encoder's block where they are new. */
+uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint32_t node);
+
+#endif

@@ -1,0 +1,54 @@
+/* thread_table.c - see thread_table.h. */
+#include "thread_table.h"
+
+#include "memory.h"
+
+enum {
+    FIRST_THREADS = 64,
+    FIRST_SERIALS = 1024,
+    SERIALS_MAX = 1 << 26, /* a larger serial is damage */
+};
+
+void thread_table_init(struct thread_table *t) {
+    *t = (struct thread_table){0};
+}
+
+void thread_table_free(struct thread_table *t) {
+    memory_unmap(t->threads, t->cap * sizeof *t->threads);
+    memory_unmap(t->facts, t->cap * sizeof *t->facts);
+    memory_unmap(t->by_serial, t->cap_serials * sizeof *t->by_serial);
+    *t = (struct thread_table){0};
+}
+
+static uint32_t *place_of_serial(struct thread_table *t, uint32_t serial) {
+    uint32_t cap = t->cap_serials ? t->cap_serials : FIRST_SERIALS;
+    while (cap <= serial) {
+        cap *= 2;
+    }
+    if (cap > t->cap_serials) {
+        t->by_serial = memory_grow(t->by_serial, t->cap_serials * sizeof *t->by_serial, cap * sizeof *t->by_serial);
+        t->cap_serials = cap;
+    }
+    return &t->by_serial[serial];
+}
+
+static uint32_t add(struct thread_table *t, const struct thread_facts *facts) {
+    if (t->n == t->cap) {
+        uint32_t cap = t->cap ? t->cap * 2 : FIRST_THREADS;
+        t->threads = memory_grow(t->threads, t->cap * sizeof *t->threads, cap * sizeof *t->threads);
+        t->facts = memory_grow(t->facts, t->cap * sizeof *t->facts, cap * sizeof *t->facts);
+        t->cap = cap;
+    }
+    t->facts[t->n] = *facts;
+    proc_read_thread_name(facts->pid, facts->tid, t->facts[t->n].name);
+    return t->n++;
+}
+
+uint32_t thread_table_find(struct thread_table *t, const struct thread_facts *facts) {
+    uint32_t serial = facts->serial <= SERIALS_MAX ? facts->serial : 0;
+    uint32_t *place = place_of_serial(t, serial);
+    if (*place == 0) {
+        *place = add(t, facts) + 1;
+    }
+    return *place - 1;
+}

@@ -93,6 +93,7 @@ struct profile {
     uint64_t start_real_ns; /* CLOCK_REALTIME */
     uint64_t runtime_ns;    /* start to the last thing known */
     bool is_complete;       /* the recorder ended it in order */
+    bool is_recording;      /* a recorder is still writing it: what is here is how far it had come */
 
     struct process *processes;
     struct thread *threads;
@@ -107,10 +108,11 @@ struct profile {
 
     struct cost total; /* total.peak_bytes is the highest total ever */
     uint64_t n_frees;
-    uint64_t n_events;         /* read */
-    uint64_t n_events_missing; /* known to have been in damaged parts */
-    uint64_t n_events_unknown; /* of infos whose definition is lost */
-    uint64_t lost_events;      /* sum of the lost kinds with is_events */
+    uint64_t n_events;          /* read */
+    uint64_t n_events_missing;  /* known to have been in damaged parts */
+    uint64_t n_events_unknown;  /* of infos whose definition is lost */
+    uint64_t n_frees_unmatched; /* of blocks whose allocation is in a damaged part */
+    uint64_t lost_events;       /* sum of the lost kinds with is_events */
     uint64_t collector_cpu_ns, collector_rss_bytes;
     size_t n_event_blocks, n_record_blocks;
     uint64_t raw_bytes; /* of all file blocks, inflated */
@@ -126,6 +128,9 @@ typedef void profile_progress(void *context, uint64_t read_bytes, uint64_t file_
  * Memory    profile_free() releases what it holds, also after -1
  */
 MUST_CHECK int profile_load(struct profile *profile, const char *path, profile_progress *progress, void *context);
+
+/* The same for a trace in memory, without a word on stderr. name stands for the path. */
+MUST_CHECK int profile_load_memory(struct profile *profile, const void *bytes, size_t n, const char *name);
 
 void profile_free(struct profile *profile);
 

@@ -87,9 +87,16 @@ static uint64_t *put_wide(uint64_t *w, enum ring_kind kind, uint64_t delta, uint
 
 COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t address, uint64_t size, uint32_t stack,
                          uint64_t stamp) {
-    if (t->cursor >= t->limit && !open_chunk(t, stamp)) {
-        ring_count_lost(RING_LOST_RING_FULL, 1);
-        return;
+    if (t->cursor >= t->limit) {
+        /* This may wait for the collector, and the collector must not wait for an old stamp of this slot meanwhile. */
+        event_end(t);
+        bool is_open = open_chunk(t, stamp);
+        event_begin(t);
+        if (!is_open) {
+            ring_count_lost(RING_LOST_RING_FULL, 1);
+            return;
+        }
+        stamp = clock_after();
     }
     uint64_t *w = t->cursor;
     /* After a move to another core the clock may be a few ticks behind: time stands still until it has caught up. */

@@ -5,10 +5,10 @@
 #include "ring_reader.h"
 
 enum chunk_end {
-    CHUNK_ALL_READ = 0,  /* no unread word is known */
-    CHUNK_AT_LIMIT = 1,  /* the next event is not older than the limit; peek is its stamp */
-    CHUNK_NO_ROOM = 2,   /* more may follow; peek is a lower bound */
-    CHUNK_DAMAGED = 3,   /* a word made no sense; the rest of the chunk is skipped */
+    CHUNK_ALL_READ = 0, /* no unread word is known */
+    CHUNK_AT_LIMIT = 1, /* the next event is not older than the limit; peek is its stamp */
+    CHUNK_NO_ROOM = 2,  /* more may follow; peek is a lower bound */
+    CHUNK_DAMAGED = 3,  /* a word made no sense; the rest of the chunk is skipped */
 };
 
 /* Append events older than limit to events[*n .. cap). Moves the cursor. */

@@ -10,9 +10,9 @@
 #define NS_PER_S 1000000000u
 
 enum {
-    REFINE_FIRST_NS = 2000000,       /* after 2 ms the rate is right to some 1e-4 */
+    REFINE_FIRST_NS = 2000000,      /* after 2 ms the rate is right to some 1e-4 */
     REFINE_AGAIN_NS = 10 * 1000000, /* first refinement; each later one after as long again */
-    PROBE_NS = 5000000,              /* how long to measure the rate where the start does not help */
+    PROBE_NS = 5000000,             /* how long to measure the rate where the start does not help */
 };
 
 /* Rates outside are no TSC: the start was read in another boot or has been overwritten. */
@@ -60,8 +60,11 @@ static double rate_probe(void) {
 }
 
 void clock_scale_init(struct clock_scale *c, bool is_tsc, uint64_t start_stamp, uint64_t start_mono_ns) {
-    *c = (struct clock_scale){.is_tsc = is_tsc, .start_stamp = start_stamp, .start_mono_ns = start_mono_ns,
-                              .base_stamp = start_stamp, .ns_per_tick = 1};
+    *c = (struct clock_scale){.is_tsc = is_tsc,
+                              .start_stamp = start_stamp,
+                              .start_mono_ns = start_mono_ns,
+                              .base_stamp = start_stamp,
+                              .ns_per_tick = 1};
     if (is_tsc) {
         uint64_t now = clock_mono_ns();
         bool is_long_enough = now > start_mono_ns && now - start_mono_ns >= REFINE_FIRST_NS;

@@ -54,7 +54,7 @@ void collector_free(struct collector *c) {
     ring_reader_free(&c->reader);
     thread_table_free(&c->threads);
     trace_writer_free(&c->writer);
-    records_free(&c->records);
+    trace_records_free(&c->records);
     byte_buf_free(&c->head);
 }
 

@@ -16,10 +16,10 @@
 #include "matcher.h"
 #include "merge.h"
 #include "process_watch.h"
-#include "records.h"
 #include "ring_map.h"
 #include "ring_reader.h"
 #include "thread_table.h"
+#include "trace_records.h"
 #include "trace_writer.h"
 
 struct collector {
@@ -31,7 +31,7 @@ struct collector {
     struct encoder encoder;
     struct matcher matcher;
     struct log_reader log;
-    struct records records;
+    struct trace_records records;
     struct trace_writer writer;
     struct process_watch watch;
     struct byte_buf head;
@@ -54,7 +54,8 @@ struct collector {
  * Returns      0, or -1 with errno set: the file cannot be written
  * Memory       the ring stays the caller's and must outlive the collector
  */
-int collector_init(struct collector *c, struct ring_map *ring, int fd, uint32_t watched_pid, const char *options) MUST_CHECK;
+int collector_init(struct collector *c, struct ring_map *ring, int fd, uint32_t watched_pid,
+                   const char *options) MUST_CHECK;
 void collector_free(struct collector *c);
 
 /* Write out the records and the block being built. */

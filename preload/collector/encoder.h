@@ -32,7 +32,7 @@ struct encoder {
     struct byte_buf columns[TRACE_N_COLUMNS];
     uint32_t *recent; /* token_model.h */
     uint32_t *follow;
-    uint64_t *pairs; /* stack_model.h */
+    uint64_t *pairs;  /* stack_model.h */
     uint32_t *places; /* of each token of a run in `recent`, computed ahead so that it can be prefetched */
     uint32_t cap_places;
     struct encoder_thread *threads;

@@ -1,8 +1,11 @@
 /* facts.c - see facts.h. */
 #include "facts.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proc_files.h"
 
@@ -28,25 +31,25 @@ static uint64_t now_in_trace_ns(const struct collector *c) {
 }
 
 void facts_start(struct collector *c, const char *options) {
-    records_begin(&c->records, TRACE_RECORD_START);
-    records_string(&c->records, SEEP_VERSION);
-    records_number(&c->records, c->ring->start_real_ns);
-    records_string(&c->records, options);
-    records_number(&c->records, clock_scale_rate(&c->clock));
-    records_end(&c->records);
+    trace_records_begin(&c->records, TRACE_RECORD_START);
+    trace_records_string(&c->records, SEEP_VERSION);
+    trace_records_number(&c->records, c->ring->start_real_ns);
+    trace_records_string(&c->records, options);
+    trace_records_number(&c->records, clock_scale_rate(&c->clock));
+    trace_records_end(&c->records);
 }
 
 void facts_threads(struct collector *c) {
     struct thread_table *t = &c->threads;
     for (; t->n_announced < t->n; t->n_announced++) {
         const struct thread_facts *f = &t->facts[t->n_announced];
-        records_begin(&c->records, TRACE_RECORD_THREAD);
-        records_number(&c->records, t->n_announced);
-        records_number(&c->records, f->pid);
-        records_number(&c->records, f->tid);
-        records_number(&c->records, clock_scale_ns(&c->clock, f->start_stamp));
-        records_string(&c->records, f->name);
-        records_end(&c->records);
+        trace_records_begin(&c->records, TRACE_RECORD_THREAD);
+        trace_records_number(&c->records, t->n_announced);
+        trace_records_number(&c->records, f->pid);
+        trace_records_number(&c->records, f->tid);
+        trace_records_number(&c->records, clock_scale_ns(&c->clock, f->start_stamp));
+        trace_records_string(&c->records, f->name);
+        trace_records_end(&c->records);
     }
 }
 
@@ -64,10 +67,10 @@ static void rename_threads(struct collector *c) {
             continue;
         }
         memcpy(f->name, name, sizeof name);
-        records_begin(&c->records, TRACE_RECORD_THREAD_NAME);
-        records_number(&c->records, t->n_renamed);
-        records_string(&c->records, name);
-        records_end(&c->records);
+        trace_records_begin(&c->records, TRACE_RECORD_THREAD_NAME);
+        trace_records_number(&c->records, t->n_renamed);
+        trace_records_string(&c->records, name);
+        trace_records_end(&c->records);
     }
 }
 
@@ -89,21 +92,21 @@ static void write_memory(struct collector *c) {
     }
     c->memory_written[0] = c->resident_bytes;
     c->memory_written[1] = c->peak_bytes;
-    records_begin(&c->records, TRACE_RECORD_MEMORY);
-    records_number(&c->records, c->ring->pid);
-    records_number(&c->records, now_in_trace_ns(c));
-    records_number(&c->records, c->resident_bytes);
-    records_number(&c->records, c->peak_bytes);
-    records_end(&c->records);
+    trace_records_begin(&c->records, TRACE_RECORD_MEMORY);
+    trace_records_number(&c->records, c->ring->pid);
+    trace_records_number(&c->records, now_in_trace_ns(c));
+    trace_records_number(&c->records, c->resident_bytes);
+    trace_records_number(&c->records, c->peak_bytes);
+    trace_records_end(&c->records);
 }
 
 static void write_lost(struct collector *c, const char *key, uint64_t n, const char *text, int is_events) {
-    records_begin(&c->records, TRACE_RECORD_LOST);
-    records_string(&c->records, key);
-    records_number(&c->records, n);
-    records_string(&c->records, text);
-    records_number(&c->records, (uint64_t)is_events);
-    records_end(&c->records);
+    trace_records_begin(&c->records, TRACE_RECORD_LOST);
+    trace_records_string(&c->records, key);
+    trace_records_number(&c->records, n);
+    trace_records_string(&c->records, text);
+    trace_records_number(&c->records, (uint64_t)is_events);
+    trace_records_end(&c->records);
 }
 
 /* LOST records of counts that have changed; the collector's own are put into the ring, too, for who looks there. */
@@ -131,23 +134,39 @@ void facts_every_second(struct collector *c, uint64_t now_ns) {
     rename_threads(c);
 }
 
+/* What the verify mode of the unwinder has found. */
+static void write_verified(struct collector *c) {
+    uint64_t n = atomic_load_explicit(&c->ring->header->n_verified, memory_order_relaxed);
+    char text[128];
+    if (n != 0) {
+        snprintf(text, sizeof text, "%" PRIu64 " stacks compared with libunwind, %" PRIu64 " differ", n,
+                 atomic_load_explicit(&c->ring->header->n_differing, memory_order_relaxed));
+        trace_records_begin(&c->records, TRACE_RECORD_NOTE);
+        trace_records_number(&c->records, c->ring->pid);
+        trace_records_string(&c->records, text);
+        trace_records_end(&c->records);
+    }
+}
+
 void facts_last(struct collector *c, struct process_end end) {
     uint64_t peak_bytes = atomic_load_explicit(&c->ring->header->max_rss_bytes, memory_order_relaxed);
     c->peak_bytes = peak_bytes > c->peak_bytes ? peak_bytes : c->peak_bytes;
     write_memory(c);
     write_losses(c);
     if (c->reader.n_damaged) {
-        write_lost(c, "damaged-ring", c->reader.n_damaged, "places where the ring had been overwritten and events were skipped", 1);
+        write_lost(c, "damaged-ring", c->reader.n_damaged,
+                   "places where the ring had been overwritten and events were skipped", 1);
     }
     if (c->n_unwritten) {
         write_lost(c, "not-written", c->n_unwritten, "events that could not be written to the trace", 1);
     }
-    records_begin(&c->records, TRACE_RECORD_PROCESS_END);
-    records_number(&c->records, c->ring->pid);
-    records_number(&c->records, now_in_trace_ns(c));
-    records_number(&c->records, end.kind);
-    records_number(&c->records, end.value);
-    records_end(&c->records);
+    write_verified(c);
+    trace_records_begin(&c->records, TRACE_RECORD_PROCESS_END);
+    trace_records_number(&c->records, c->ring->pid);
+    trace_records_number(&c->records, now_in_trace_ns(c));
+    trace_records_number(&c->records, end.kind);
+    trace_records_number(&c->records, end.value);
+    trace_records_end(&c->records);
 }
 
 struct survivor {
@@ -166,18 +185,18 @@ static void write_survivors(struct collector *c, const struct survivor *survivor
     for (uint32_t i = first; i < end; i++) {
         n += survivors[i].n_blocks != 0;
     }
-    records_begin(&c->records, TRACE_RECORD_SURVIVORS);
-    records_number(&c->records, n);
+    trace_records_begin(&c->records, TRACE_RECORD_SURVIVORS);
+    trace_records_number(&c->records, n);
     uint32_t last = 0;
     for (uint32_t i = first; i < end; i++) {
         if (survivors[i].n_blocks != 0) {
-            records_number(&c->records, i - last);
-            records_number(&c->records, survivors[i].n_blocks);
-            records_number(&c->records, survivors[i].oldest_ms);
+            trace_records_number(&c->records, i - last);
+            trace_records_number(&c->records, survivors[i].n_blocks);
+            trace_records_number(&c->records, survivors[i].oldest_ms);
             last = i;
         }
     }
-    records_end(&c->records);
+    trace_records_end(&c->records);
 }
 
 void facts_survivors(struct collector *c) {
@@ -198,13 +217,16 @@ void facts_end(struct collector *c) {
     uint64_t cpu_us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
                       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     const struct matcher_counts *n = &c->matcher.counts;
-    records_begin(&c->records, TRACE_RECORD_END);
-    records_number(&c->records, now_in_trace_ns(c));
-    records_number(&c->records, c->encoder.first_event);
-    records_number(&c->records, n->allocations);
-    records_number(&c->records, n->frees);
-    records_number(&c->records, n->undos);
-    records_number(&c->records, cpu_us * 1000);
-    records_number(&c->records, (uint64_t)usage.ru_maxrss * 1024);
-    records_end(&c->records);
+    trace_records_begin(&c->records, TRACE_RECORD_END);
+    trace_records_number(&c->records, now_in_trace_ns(c));
+    trace_records_number(&c->records, c->encoder.first_event);
+    trace_records_number(&c->records, n->allocations);
+    trace_records_number(&c->records, n->frees);
+    trace_records_number(&c->records, n->undos);
+    trace_records_number(&c->records, cpu_us * 1000);
+    /* Not ru_maxrss: that counts what this process was before exec, a copy of the target. */
+    uint64_t resident_bytes = 0, peak_bytes = 0;
+    proc_read_memory((uint32_t)getpid(), &resident_bytes, &peak_bytes);
+    trace_records_number(&c->records, peak_bytes);
+    trace_records_end(&c->records);
 }

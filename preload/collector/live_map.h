@@ -105,7 +105,8 @@ ALWAYS_INLINE struct live_block live_map_take(struct live_map *map, uint64_t add
 }
 
 /* Put a block of `size` bytes at the address. Returns the block that was alive there ({0} = none): it has ended unseen. */
-ALWAYS_INLINE struct live_block live_map_put(struct live_map *map, uint64_t address, uint64_t size, struct live_block block) {
+ALWAYS_INLINE struct live_block live_map_put(struct live_map *map, uint64_t address, uint64_t size,
+                                             struct live_block block) {
     if (UNLIKELY(size >= LIVE_LARGE_BYTES || !live_map_is_aligned(address))) {
         return live_map_put_other(map, address, block);
     }

@@ -14,39 +14,39 @@ void log_reader_free(struct log_reader *l) {
 }
 
 /* Take a string that ends with NUL or with the payload. */
-static void take_string(struct byte_reader *r, struct records *records) {
+static void take_string(struct byte_reader *r, struct trace_records *records) {
     size_t left = byte_reader_left(r);
     const uint8_t *end = left ? memchr(r->p, 0, left) : NULL;
     size_t n = end ? (size_t)(end - r->p) : left;
-    records_bytes(records, byte_reader_take(r, n), n);
+    trace_records_bytes(records, byte_reader_take(r, n), n);
     byte_reader_take(r, end ? 1 : 0);
 }
 
-static void process_record(struct byte_reader *r, struct records *records, uint64_t ns) {
+static void process_record(struct byte_reader *r, struct trace_records *records, uint64_t ns) {
     struct ring_log_process p;
     const uint8_t *head = byte_reader_take(r, sizeof p);
     if (!head) {
         return;
     }
     memcpy(&p, head, sizeof p);
-    records_begin(records, TRACE_RECORD_PROCESS);
-    records_number(records, p.pid);
-    records_number(records, p.ppid);
-    records_number(records, ns);
+    trace_records_begin(records, TRACE_RECORD_PROCESS);
+    trace_records_number(records, p.pid);
+    trace_records_number(records, p.ppid);
+    trace_records_number(records, ns);
     take_string(r, records);
     uint64_t n_arguments = 0;
     for (const uint8_t *c = r->p; c < r->end; c++) {
         n_arguments += *c == 0;
     }
     n_arguments += byte_reader_left(r) != 0 && r->end[-1] != 0;
-    records_number(records, n_arguments);
+    trace_records_number(records, n_arguments);
     while (n_arguments-- > 0) {
         take_string(r, records);
     }
-    records_end(records);
+    trace_records_end(records);
 }
 
-static void module_record(struct byte_reader *r, struct records *records, uint32_t pid) {
+static void module_record(struct byte_reader *r, struct trace_records *records, uint32_t pid) {
     struct ring_log_module m;
     const uint8_t *head = byte_reader_take(r, sizeof m);
     if (!head) {
@@ -57,19 +57,19 @@ static void module_record(struct byte_reader *r, struct records *records, uint32
     if (!build_id) {
         return;
     }
-    records_begin(records, TRACE_RECORD_MODULE);
-    records_number(records, m.id);
-    records_number(records, pid);
-    records_number(records, m.epoch);
-    records_number(records, m.bias);
-    records_number(records, m.start);
-    records_number(records, m.end);
-    records_bytes(records, build_id, m.build_id_bytes);
+    trace_records_begin(records, TRACE_RECORD_MODULE);
+    trace_records_number(records, m.id);
+    trace_records_number(records, pid);
+    trace_records_number(records, m.epoch);
+    trace_records_number(records, m.bias);
+    trace_records_number(records, m.start);
+    trace_records_number(records, m.end);
+    trace_records_bytes(records, build_id, m.build_id_bytes);
     take_string(r, records);
-    records_end(records);
+    trace_records_end(records);
 }
 
-static void epoch_record(struct byte_reader *r, struct records *records, uint32_t pid) {
+static void epoch_record(struct byte_reader *r, struct trace_records *records, uint32_t pid) {
     struct ring_log_epoch e;
     const uint8_t *head = byte_reader_take(r, sizeof e);
     if (!head) {
@@ -80,26 +80,26 @@ static void epoch_record(struct byte_reader *r, struct records *records, uint32_
     if (!gone) {
         return;
     }
-    records_begin(records, TRACE_RECORD_EPOCH);
-    records_number(records, pid);
-    records_number(records, e.epoch);
-    records_number(records, e.n_gone);
+    trace_records_begin(records, TRACE_RECORD_EPOCH);
+    trace_records_number(records, pid);
+    trace_records_number(records, e.epoch);
+    trace_records_number(records, e.n_gone);
     for (uint32_t i = 0; i < e.n_gone; i++) {
         uint32_t id;
         memcpy(&id, gone + i * sizeof id, sizeof id);
-        records_number(records, id);
+        trace_records_number(records, id);
     }
-    records_end(records);
+    trace_records_end(records);
 }
 
-static void note_record(struct byte_reader *r, struct records *records, uint32_t pid) {
-    records_begin(records, TRACE_RECORD_NOTE);
-    records_number(records, pid);
+static void note_record(struct byte_reader *r, struct trace_records *records, uint32_t pid) {
+    trace_records_begin(records, TRACE_RECORD_NOTE);
+    trace_records_number(records, pid);
     take_string(r, records);
-    records_end(records);
+    trace_records_end(records);
 }
 
-static void convert(const struct ring_log_record *head, struct byte_reader *r, struct records *records,
+static void convert(const struct ring_log_record *head, struct byte_reader *r, struct trace_records *records,
                     const struct clock_scale *clock) {
     switch (head->type) {
     case RING_LOG_PROCESS:
@@ -120,7 +120,8 @@ static void convert(const struct ring_log_record *head, struct byte_reader *r, s
 }
 
 /* Turn the committed record at `at` into a record of the trace. Returns its units; 1 if it makes no sense. */
-static uint32_t take_record(struct log_reader *l, struct records *records, const struct clock_scale *clock, uint32_t n) {
+static uint32_t take_record(struct log_reader *l, struct trace_records *records, const struct clock_scale *clock,
+                            uint32_t n) {
     const size_t head_bytes = offsetof(struct ring_log_record, payload);
     const uint8_t *unit = l->ring->log + (size_t)l->at * RING_LOG_UNIT_BYTES;
     struct ring_log_record head;
@@ -136,7 +137,7 @@ static uint32_t take_record(struct log_reader *l, struct records *records, const
     return head.n_units;
 }
 
-void log_reader_read(struct log_reader *l, struct records *records, const struct clock_scale *clock, bool is_dead) {
+void log_reader_read(struct log_reader *l, struct trace_records *records, const struct clock_scale *clock, bool is_dead) {
     uint32_t n = atomic_load_explicit(&l->ring->header->n_log_units, memory_order_acquire);
     n = n < l->ring->cap_log ? n : l->ring->cap_log;
     while (l->at < n) {

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "clock_scale.h"
-#include "records.h"
 #include "ring_map.h"
+#include "trace_records.h"
 
 struct log_reader {
     const struct ring_map *ring;
@@ -25,6 +25,6 @@ void log_reader_init(struct log_reader *l, const struct ring_map *ring);
 void log_reader_free(struct log_reader *l);
 
 /* Turn all that has been committed into records. is_dead: nothing will be committed any more. */
-void log_reader_read(struct log_reader *l, struct records *records, const struct clock_scale *clock, bool is_dead);
+void log_reader_read(struct log_reader *l, struct trace_records *records, const struct clock_scale *clock, bool is_dead);
 
 #endif

@@ -61,8 +61,10 @@ static uint32_t read_slot(struct merge *m, uint32_t slot, uint64_t end, uint32_t
     return n + got;
 }
 
-/* Take from all active slots what is older than end. Returns false, with the cursors where they were, on overflow. */
-static bool read_window(struct merge *m, uint64_t end, bool may_fail) {
+/* Take from all active slots what is older than end. Returns false, with the cursors where they were, on overflow; where
+ * the window cannot be made smaller (so many equal stamps come of no clock), it takes what there is room for. */
+static bool read_window(struct merge *m, uint64_t begin, uint64_t end) {
+    bool may_fail = end - begin > 1;
     struct ring_reader *r = m->reader;
     uint32_t n = 0, n_finished = r->n_finished;
     uint64_t n_late = m->n_late, n_followed = r->n_followed;
@@ -172,7 +174,7 @@ bool merge_next(struct merge *m) {
     uint64_t end = m->reader->watermark;
     for (;;) {
         end = end - begin > m->span && end > begin ? begin + m->span : end;
-        if (read_window(m, end, m->span > 1)) {
+        if (read_window(m, begin, end)) {
             break;
         }
         m->span /= 2;
@@ -180,6 +182,7 @@ bool merge_next(struct merge *m) {
     if (m->n != 0) {
         sort_window(m, begin);
     }
+    end = m->n < MERGE_EVENTS ? end : begin; /* some may be left */
     m->merged_stamp = end > m->merged_stamp ? end : m->merged_stamp;
     if (m->n < MERGE_EVENTS / 4 && m->span < (uint64_t)1 << SPAN_BITS_MAX) {
         m->span *= 2;

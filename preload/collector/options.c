@@ -9,11 +9,16 @@
 enum { RING_FD = 1, STATUS_FD, OUTPUT, PID, RING_PATH, OPTIONS_TEXT, RING, DEAD, HELP, VERSION };
 
 static const struct option long_options[] = {
-    {"ring-fd", required_argument, NULL, RING_FD}, {"status-fd", required_argument, NULL, STATUS_FD},
-    {"output", required_argument, NULL, OUTPUT},   {"pid", required_argument, NULL, PID},
-    {"ring-path", required_argument, NULL, RING_PATH}, {"options", required_argument, NULL, OPTIONS_TEXT},
-    {"ring", required_argument, NULL, RING},       {"dead", no_argument, NULL, DEAD},
-    {"help", no_argument, NULL, HELP},             {"version", no_argument, NULL, VERSION},
+    {"ring-fd", required_argument, NULL, RING_FD},
+    {"status-fd", required_argument, NULL, STATUS_FD},
+    {"output", required_argument, NULL, OUTPUT},
+    {"pid", required_argument, NULL, PID},
+    {"ring-path", required_argument, NULL, RING_PATH},
+    {"options", required_argument, NULL, OPTIONS_TEXT},
+    {"ring", required_argument, NULL, RING},
+    {"dead", no_argument, NULL, DEAD},
+    {"help", no_argument, NULL, HELP},
+    {"version", no_argument, NULL, VERSION},
     {0},
 };
 

@@ -143,15 +143,15 @@ static bool is_busy(const struct ring_slot *slot) {
 static void observe_slot(struct ring_reader *r, struct slot_cursor *c, uint64_t settled_stamp) {
     const struct ring_slot *slot = &r->ring->slots[c - r->cursors];
     c->is_busy = is_busy(slot);
+    if (c->peek == RING_NEVER) {
+        ring_reader_read(r, c, 0, NULL, 0); /* reads nothing, sets peek */
+    }
     uint64_t promised = c->is_busy ? last_published(r, c) : settled_stamp;
     if (promised > c->safe || !c->is_busy) {
         c->is_stalled = false;
         c->held_since_ns = 0;
     }
     c->safe = promised > c->safe ? promised : c->safe;
-    if (c->peek == RING_NEVER) {
-        ring_reader_read(r, c, 0, NULL, 0); /* reads nothing, sets peek */
-    }
 }
 
 static void add_new_slots(struct ring_reader *r) {

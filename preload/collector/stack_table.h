@@ -25,7 +25,7 @@ struct stack_table {
     uint32_t cap_nodes;
     struct stack_entry *entries; /* by node */
     uint32_t cap_entries;
-    uint32_t n; /* stacks defined */
+    uint32_t n;           /* stacks defined */
     struct byte_buf path; /* nodes to define, leaf first */
 };
 

@@ -10,6 +10,7 @@ enum {
     DEFLATE_LEVEL = 1,
     DEFLATE_RAW_WINDOW = -15, /* raw deflate, 32 KiB */
     DEFLATE_MEMORY = 8,
+    OWN_CODES_BYTES = 1024,
     DEFLATE_ROOM = 65536, /* free bytes of `out` for each call of deflate */
 };
 
@@ -48,7 +49,8 @@ static int append(struct trace_writer *w, const uint8_t *bytes, size_t n) {
 int trace_writer_init(struct trace_writer *w, int fd) {
     *w = (struct trace_writer){.fd = fd};
     if (deflateInit2(&w->events, DEFLATE_LEVEL, Z_DEFLATED, DEFLATE_RAW_WINDOW, DEFLATE_MEMORY, Z_RLE) != Z_OK ||
-        deflateInit2(&w->records, DEFLATE_LEVEL, Z_DEFLATED, DEFLATE_RAW_WINDOW, DEFLATE_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
+        deflateInit2(&w->records, DEFLATE_LEVEL, Z_DEFLATED, DEFLATE_RAW_WINDOW, DEFLATE_MEMORY, Z_DEFAULT_STRATEGY) !=
+            Z_OK) {
         memory_die();
     }
     uint8_t header[TRACE_HEADER_BYTES] = TRACE_MAGIC;
@@ -135,7 +137,9 @@ int trace_writer_events(struct trace_writer *w, const struct trace_piece *pieces
     }
     for (int i = 0; i < n_pieces; i++) {
         raw_bytes += pieces[i].n;
-        deflate_into(w, &w->events, pieces[i].bytes, pieces[i].n, i + 1 < n_pieces ? Z_NO_FLUSH : Z_SYNC_FLUSH);
+        /* A large column gets Huffman codes of its own. */
+        int flush = i + 1 == n_pieces ? Z_SYNC_FLUSH : pieces[i].n >= OWN_CODES_BYTES ? Z_BLOCK : Z_NO_FLUSH;
+        deflate_into(w, &w->events, pieces[i].bytes, pieces[i].n, flush);
     }
     if (block_end(w, TRACE_BLOCK_EVENTS, is_checkpoint ? TRACE_FLAG_CHECKPOINT : 0, raw_bytes) != 0) {
         return -1;

@@ -1,0 +1,206 @@
+/* command_report.c - `seep report`: what a trace says, ranked, with names. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "diag.h"
+#include "progress.h"
+#include "report.h"
+#include "report_json.h"
+#include "report_text.h"
+#include "report_tracer.h"
+
+static const char help[] =
+    "usage: seep report [OPTIONS] FILE\n"
+    "\n"
+    "Say which call sites allocate, which hold the memory, and which never release it.\n"
+    "\n"
+    "  seep report x.seep\n"
+    "\n"
+    "  -f, --format text|json    text as heaptrack_print writes it, or one JSON object (text)\n"
+    "      --sort calls|peak|unreleased|temporary\n"
+    "                            order of the JSON sites; in text, the section that comes first (calls)\n"
+    "      --top N               sites of each section (10) or of the JSON document (all)\n"
+    "      --stacks N            stacks of each site (5)\n"
+    "      --pid PID             only this process\n"
+    "      --sysroot DIR         look for the program's files below DIR\n"
+    "      --debug-dir DIR       look for files with the right build-id anywhere below DIR\n"
+    "  -h, --help                this\n"
+    "\n"
+    "exit status: 0 done, 2 usage, 3 unreadable trace or unwritable report. seep(1) has the JSON keys.\n";
+
+struct options {
+    const char *path, *sysroot, *debug_dir;
+    size_t top, stacks;
+    enum site_order order;
+    uint32_t pid;
+    bool is_json, is_help, has_top;
+};
+
+/* Read a number of at most max. Returns 0, or -1 after a message. */
+static int parse_number(const char *option, const char *text, unsigned long long max, unsigned long long *value) {
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (errno || *end || text[0] < '0' || text[0] > '9' || *value > max) {
+        diag_error("--%s: not a number from 0 to %llu: %s", option, max, text);
+        return -1;
+    }
+    return 0;
+}
+
+static int parse_order(const char *text, enum site_order *order) {
+    static const char *const names[] = {[SITE_BY_CALLS] = "calls",
+                                        [SITE_BY_PEAK] = "peak",
+                                        [SITE_BY_UNRELEASED] = "unreleased",
+                                        [SITE_BY_TEMPORARY] = "temporary"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *order = (enum site_order)i;
+            return 0;
+        }
+    }
+    diag_error("--sort: not one of calls, peak, unreleased, temporary: %s", text);
+    return -1;
+}
+
+static int parse_format(const char *text, bool *is_json) {
+    *is_json = strcmp(text, "json") == 0;
+    if (!*is_json && strcmp(text, "text") != 0) {
+        diag_error("--format: not one of text, json: %s", text);
+        return -1;
+    }
+    return 0;
+}
+
+static int parse_option(struct options *o, int code, const char *value) {
+    unsigned long long number = 0;
+    int status = 0;
+    switch (code) {
+    case 'f':
+        return parse_format(value, &o->is_json);
+    case 's':
+        return parse_order(value, &o->order);
+    case 't':
+        status = parse_number("top", value, UINT32_MAX, &number);
+        o->top = (size_t)number;
+        o->has_top = true;
+        return status;
+    case 'k':
+        status = parse_number("stacks", value, UINT32_MAX, &number);
+        o->stacks = (size_t)number;
+        return status;
+    case 'p':
+        status = parse_number("pid", value, UINT32_MAX, &number);
+        o->pid = (uint32_t)number;
+        return status;
+    case 'r':
+        o->sysroot = value;
+        return 0;
+    case 'd':
+        o->debug_dir = value;
+        return 0;
+    case 'h':
+        o->is_help = true;
+        return 0;
+    default:
+        return -1; /* getopt_long has said why */
+    }
+}
+
+static int parse_options(struct options *o, int argc, char **argv) {
+    static const struct option longs[] = {{"format", required_argument, NULL, 'f'},
+                                          {"sort", required_argument, NULL, 's'},
+                                          {"top", required_argument, NULL, 't'},
+                                          {"stacks", required_argument, NULL, 'k'},
+                                          {"pid", required_argument, NULL, 'p'},
+                                          {"sysroot", required_argument, NULL, 'r'},
+                                          {"debug-dir", required_argument, NULL, 'd'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    *o = (struct options){.top = 10, .stacks = 5, .order = SITE_BY_CALLS};
+    for (int code; (code = getopt_long(argc, argv, "f:h", longs, NULL)) != -1;) {
+        if (parse_option(o, code, optarg) != 0) {
+            return -1;
+        }
+    }
+    if (o->is_json && !o->has_top) {
+        o->top = SIZE_MAX;
+    }
+    if (!o->is_help && optind + 1 != argc) {
+        diag_error("report: expected one trace file; see seep report --help");
+        return -1;
+    }
+    o->path = argv[optind];
+    return 0;
+}
+
+static bool has_process(const struct profile *profile, uint32_t pid) {
+    for (size_t i = 0; i < profile->n_processes; i++) {
+        if (profile->processes[i].pid == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int render(const struct options *o, const struct profile *profile) {
+    struct symbolizer *symbolizer = symbolizer_open(profile, o->sysroot, o->debug_dir);
+    struct sites sites;
+    /* A trace of one process needs no choosing, and stacks that are in no module count too. */
+    bool is_whole = o->pid == 0 || profile->n_processes == 1;
+    sites_build(&sites, profile, symbolizer, is_whole ? 0 : o->pid, o->top);
+    struct report report = {.profile = profile,
+                            .sites = &sites,
+                            .symbolizer = symbolizer,
+                            .top = o->top,
+                            .stacks = o->stacks,
+                            .order = o->order,
+                            .pid = is_whole ? 0 : o->pid};
+    int status = 0;
+    if (o->is_json) {
+        status = report_json(stdout, &report);
+    } else {
+        report_text(stdout, &report);
+    }
+    sites_free(&sites);
+    symbolizer_close(symbolizer);
+    if (fflush(stdout) != 0 || ferror(stdout) || status != 0) {
+        diag_error("cannot write the report: %s", strerror(errno));
+        return SEEP_EXIT_UNREADABLE;
+    }
+    return SEEP_EXIT_DONE;
+}
+
+int report_main(int argc, char **argv) {
+    struct options o;
+    if (parse_options(&o, argc, argv) != 0) {
+        return SEEP_EXIT_USAGE;
+    }
+    if (o.is_help) {
+        fputs(help, stdout);
+        return SEEP_EXIT_DONE;
+    }
+    struct profile profile;
+    struct progress progress;
+    int status = SEEP_EXIT_UNREADABLE;
+    progress_start(&progress);
+    bool is_loaded = profile_load(&profile, o.path, progress_update, &progress) == 0;
+    progress_end(&progress);
+    if (!is_loaded) {
+        goto out;
+    }
+    report_warn_incomplete(&profile);
+    if (o.pid && !has_process(&profile, o.pid)) {
+        diag_error("%s: no process %u in this trace", o.path, o.pid);
+        status = SEEP_EXIT_USAGE;
+        goto out;
+    }
+    status = render(&o, &profile);
+out:
+    profile_free(&profile);
+    return status;
+}

@@ -1,0 +1,343 @@
+/* info.c - `seep info`: what is in a trace, and what is missing from it. Keys of the JSON are a contract: they are only added to. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "commands.h"
+#include "diag.h"
+#include "json_out.h"
+#include "profile.h"
+#include "progress.h"
+#include "safe_text.h"
+#include "trace_format.h"
+
+enum { TEXT_THREADS_MAX = 20, TEXT_DAMAGE_MAX = 20 };
+
+static const double one_second_ns = 1e9;
+
+static const char help[] = "usage: seep info [OPTIONS] FILE\n"
+                           "\n"
+                           "Say what is in a trace: processes, threads, modules, sizes, what was lost, what is damaged.\n"
+                           "\n"
+                           "  seep info x.seep\n"
+                           "\n"
+                           "  -f, --format text|json   how to print it (text)\n"
+                           "  -h, --help               this\n";
+
+/* ---- what both formats say ---- */
+
+static const char *state_of(const struct profile *p) {
+    return p->is_complete ? "complete" : p->is_recording ? "still being recorded" : "cut: its recorder did not end it";
+}
+
+static void print_end(char *to, size_t n, const struct process *process) {
+    if (process->end_ns == 0) {
+        snprintf(to, n, "end not seen");
+    } else if (process->end_kind == TRACE_END_EXIT) {
+        snprintf(to, n, "exit %" PRIu32, process->end_value);
+    } else if (process->end_kind == TRACE_END_SIGNAL) {
+        snprintf(to, n, "signal %" PRIu32, process->end_value);
+    } else {
+        snprintf(to, n, "ended, how is not known");
+    }
+}
+
+static void print_build_id(char *to, const struct module *m) {
+    for (size_t i = 0; i < m->build_id_bytes; i++) {
+        sprintf(to + 2 * i, "%02x", m->build_id[i]);
+    }
+    to[2 * m->build_id_bytes] = '\0';
+}
+
+static void print_start(char *to, size_t n, const struct profile *p) {
+    time_t seconds = (time_t)(p->start_real_ns / 1000000000);
+    struct tm tm;
+    if (!gmtime_r(&seconds, &tm) || strftime(to, n, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) {
+        snprintf(to, n, "unknown");
+    }
+}
+
+/* ---- text ---- */
+
+static void put_field(const char *name, const char *value) {
+    printf("%-12s ", name);
+    safe_text_put(stdout, value);
+    putchar('\n');
+}
+
+static void text_processes(const struct profile *p) {
+    for (size_t i = 0; i < p->n_processes; i++) {
+        char end[64];
+        print_end(end, sizeof end, &p->processes[i]);
+        printf("%-12s %" PRIu32 " (parent %" PRIu32 ", %s", "process", p->processes[i].pid, p->processes[i].ppid, end);
+        if (p->processes[i].peak_rss_bytes) {
+            printf(", peak resident %.1f MB", (double)p->processes[i].peak_rss_bytes / 1e6);
+        }
+        fputs("): ", stdout);
+        safe_text_put(stdout, p->processes[i].command);
+        putchar('\n');
+    }
+}
+
+static void text_threads(const struct profile *p) {
+    printf("%-12s %zu", "threads", p->n_threads);
+    for (size_t i = 0; i < p->n_threads && i < TEXT_THREADS_MAX; i++) {
+        printf("%s%" PRIu32 " ", i ? ", " : ": ", p->threads[i].tid);
+        safe_text_put(stdout, p->threads[i].name);
+    }
+    puts(p->n_threads > TEXT_THREADS_MAX ? ", …" : "");
+}
+
+static void text_modules(const struct profile *p) {
+    printf("%-12s %zu\n", "modules", p->n_modules);
+    for (size_t i = 0; i < p->n_modules; i++) {
+        char build_id[2 * sizeof p->modules[i].build_id + 1];
+        print_build_id(build_id, &p->modules[i]);
+        printf("  %-40s ", build_id[0] ? build_id : "no build-id");
+        safe_text_put(stdout, p->modules[i].path);
+        puts(p->modules[i].gone_epoch == UINT32_MAX ? "" : " (unloaded)");
+    }
+}
+
+static void text_numbers(const struct profile *p) {
+    printf("%-12s %" PRIu64 " in %zu file blocks: %" PRIu64 " allocations, %" PRIu64 " frees\n", "events", p->n_events,
+           p->n_event_blocks, p->total.calls, p->n_frees);
+    printf("%-12s %zu, infos %zu, marks %zu\n", "stacks", p->n_stacks - 1, p->n_infos, p->n_marks);
+    double per_event = p->n_events ? (double)p->file_bytes / (double)p->n_events : 0;
+    double ratio = p->file_bytes ? (double)p->raw_bytes / (double)p->file_bytes : 0;
+    printf("%-12s %" PRIu64 " bytes, %.3f an event; deflated to 1/%.1f of %" PRIu64 "\n", "file", p->file_bytes, per_event,
+           ratio, p->raw_bytes);
+    printf("%-12s %.3f s CPU, %.1f MB peak resident\n", "collector", (double)p->collector_cpu_ns / one_second_ns,
+           (double)p->collector_rss_bytes / 1e6);
+}
+
+static void text_missing(const struct profile *p) {
+    for (size_t i = 0; i < p->n_lost; i++) {
+        printf("%-12s %" PRIu64 " ", p->lost[i].is_events ? "lost" : "fact", p->lost[i].count);
+        safe_text_put(stdout, p->lost[i].text);
+        putchar('\n');
+    }
+    for (size_t i = 0; i < p->n_notes; i++) {
+        put_field("note", p->notes[i].text);
+    }
+    for (size_t i = 0; i < p->n_damage && i < TEXT_DAMAGE_MAX; i++) {
+        printf("%-12s offset %" PRIu64, "damage", p->damage[i].off);
+        printf(p->damage[i].n_bytes ? ", %" PRIu64 " bytes: " : " to the end: ", p->damage[i].n_bytes);
+        safe_text_put(stdout, p->damage[i].what);
+        putchar('\n');
+    }
+    if (p->n_damage > TEXT_DAMAGE_MAX) {
+        printf("%-12s %zu more\n", "damage", p->n_damage - TEXT_DAMAGE_MAX);
+    }
+    if (p->n_events_missing || p->n_events_unknown || p->n_frees_unmatched) {
+        printf("%-12s %" PRIu64 " events; %" PRIu64 " events of infos whose definition is missing, %" PRIu64
+               " frees whose allocation is\n",
+               "missing", p->n_events_missing, p->n_events_unknown, p->n_frees_unmatched);
+    }
+}
+
+static int write_text(const struct profile *p) {
+    char start[64];
+    print_start(start, sizeof start, p);
+    put_field("trace", p->path);
+    put_field("state", state_of(p));
+    printf("%-12s %u.%u, recorded by seep ", "format", p->version_major, p->version_minor);
+    safe_text_put(stdout, p->recorder_version[0] ? p->recorder_version : "unknown");
+    putchar('\n');
+    put_field("options", p->options);
+    printf("%-12s %s, %.3f s\n", "start", start, (double)p->runtime_ns / one_second_ns);
+    text_processes(p);
+    text_threads(p);
+    text_modules(p);
+    text_numbers(p);
+    text_missing(p);
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -1;
+}
+
+/* ---- JSON ---- */
+
+static void put_uint(struct json_out *j, const char *key, uint64_t v) {
+    json_key(j, key);
+    json_uint(j, v);
+}
+
+static void put_string(struct json_out *j, const char *key, const char *s) {
+    json_key(j, key);
+    json_string(j, s);
+}
+
+static void json_trace(struct json_out *j, const struct profile *p) {
+    char start[64];
+    print_start(start, sizeof start, p);
+    put_string(j, "file", p->path);
+    put_string(j, "state", state_of(p));
+    json_key(j, "complete");
+    json_bool(j, p->is_complete);
+    json_key(j, "recording");
+    json_bool(j, p->is_recording);
+    json_key(j, "format");
+    json_array_begin(j);
+    json_uint(j, p->version_major);
+    json_uint(j, p->version_minor);
+    json_array_end(j);
+    put_string(j, "recorder_version", p->recorder_version);
+    put_string(j, "options", p->options);
+    put_string(j, "start", start);
+    json_key(j, "runtime_seconds");
+    json_double(j, (double)p->runtime_ns / one_second_ns);
+}
+
+static void json_processes(struct json_out *j, const struct profile *p) {
+    json_key(j, "processes");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_processes; i++) {
+        char end[64];
+        print_end(end, sizeof end, &p->processes[i]);
+        json_object_begin(j);
+        put_uint(j, "pid", p->processes[i].pid);
+        put_uint(j, "ppid", p->processes[i].ppid);
+        put_string(j, "executable", p->processes[i].executable);
+        put_string(j, "command", p->processes[i].command);
+        put_string(j, "end", end);
+        put_uint(j, "peak_rss_bytes", p->processes[i].peak_rss_bytes);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void json_threads(struct json_out *j, const struct profile *p) {
+    json_key(j, "threads");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_threads; i++) {
+        json_object_begin(j);
+        put_uint(j, "pid", p->threads[i].pid);
+        put_uint(j, "tid", p->threads[i].tid);
+        put_string(j, "name", p->threads[i].name);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void json_modules(struct json_out *j, const struct profile *p) {
+    json_key(j, "modules");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_modules; i++) {
+        char build_id[2 * sizeof p->modules[i].build_id + 1];
+        print_build_id(build_id, &p->modules[i]);
+        json_object_begin(j);
+        put_string(j, "path", p->modules[i].path);
+        put_string(j, "build_id", build_id[0] ? build_id : NULL);
+        put_uint(j, "start", p->modules[i].start);
+        put_uint(j, "end", p->modules[i].end);
+        json_key(j, "unloaded");
+        json_bool(j, p->modules[i].gone_epoch != UINT32_MAX);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void json_numbers(struct json_out *j, const struct profile *p) {
+    put_uint(j, "file_bytes", p->file_bytes);
+    put_uint(j, "raw_bytes", p->raw_bytes);
+    put_uint(j, "events", p->n_events);
+    put_uint(j, "allocations", p->total.calls);
+    put_uint(j, "frees", p->n_frees);
+    put_uint(j, "stacks", p->n_stacks - 1);
+    put_uint(j, "infos", p->n_infos);
+    put_uint(j, "event_blocks", p->n_event_blocks);
+    put_uint(j, "record_blocks", p->n_record_blocks);
+    put_uint(j, "collector_cpu_ns", p->collector_cpu_ns);
+    put_uint(j, "collector_peak_rss_bytes", p->collector_rss_bytes);
+    put_uint(j, "lost_events", p->lost_events);
+    put_uint(j, "missing_events", p->n_events_missing);
+    put_uint(j, "unknown_events", p->n_events_unknown);
+    put_uint(j, "unmatched_frees", p->n_frees_unmatched);
+}
+
+static void json_missing(struct json_out *j, const struct profile *p) {
+    json_key(j, "lost");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_lost; i++) {
+        json_object_begin(j);
+        put_string(j, "key", p->lost[i].key);
+        put_uint(j, "count", p->lost[i].count);
+        put_string(j, "text", p->lost[i].text);
+        json_key(j, "is_events");
+        json_bool(j, p->lost[i].is_events);
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_key(j, "notes");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_notes; i++) {
+        json_string(j, p->notes[i].text);
+    }
+    json_array_end(j);
+    json_key(j, "damage");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_damage; i++) {
+        json_object_begin(j);
+        put_uint(j, "offset", p->damage[i].off);
+        put_uint(j, "bytes", p->damage[i].n_bytes ? p->damage[i].n_bytes : p->file_bytes - p->damage[i].off);
+        put_string(j, "what", p->damage[i].what);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static int write_json(const struct profile *p) {
+    struct json_out *j = json_open(stdout);
+    json_object_begin(j);
+    json_trace(j, p);
+    json_processes(j, p);
+    json_threads(j, p);
+    json_modules(j, p);
+    json_numbers(j, p);
+    json_missing(j, p);
+    json_object_end(j);
+    return json_close(j);
+}
+
+/* ---- command ---- */
+
+static int print_info(const char *path, bool is_json) {
+    struct progress progress;
+    struct profile p;
+    progress_start(&progress);
+    int result = profile_load(&p, path, progress_update, &progress);
+    progress_end(&progress);
+    if (result == 0) {
+        result = is_json ? write_json(&p) : write_text(&p);
+        if (result != 0) {
+            diag_error("cannot write the output");
+        }
+    }
+    profile_free(&p);
+    return result == 0 ? SEEP_EXIT_DONE : SEEP_EXIT_UNREADABLE;
+}
+
+int info_main(int argc, char **argv) {
+    static const struct option options[] = {
+        {"format", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    bool is_json = false;
+    opterr = 0; /* our own words for it */
+    for (int c; (c = getopt_long(argc, argv, "f:h", options, NULL)) != -1;) {
+        if (c == 'h') {
+            fputs(help, stdout);
+            return SEEP_EXIT_DONE;
+        }
+        is_json = c == 'f' && strcmp(optarg, "json") == 0;
+        if (c != 'f' || (!is_json && strcmp(optarg, "text") != 0)) {
+            diag_error("info: cannot make sense of '%s'; see seep info --help", argv[optind - 1]);
+            return SEEP_EXIT_USAGE;
+        }
+    }
+    if (argc - optind != 1) {
+        diag_error("info: %s; see seep info --help", argc == optind ? "which FILE?" : "one FILE at a time");
+        return SEEP_EXIT_USAGE;
+    }
+    return print_info(argv[optind], is_json);
+}

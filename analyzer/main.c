@@ -1,0 +1,63 @@
+/* main.c - `seep`: finds the command and hands over; see commands.h. To add a command, add a line to the table. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "diag.h"
+
+struct command {
+    const char *name;
+    int (*main)(int argc, char **argv);
+    const char *arguments;
+    const char *what;
+};
+
+static const struct command commands[] = {
+    {"run", run_main, "[-o FILE] [--] CMD…", "run a program and record what it allocates"},
+    {"report", report_main, "FILE", "say which call sites hold memory that was never released"},
+    {"info", info_main, "FILE", "say what is in a trace, and what is missing from it"},
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static int print_help(void) {
+    puts("usage: seep COMMAND [OPTIONS] …\n"
+         "\n"
+         "Find the memory that a native program never gives back.\n"
+         "\n"
+         "  seep run -o x.seep -- ./server --port 8080\n"
+         "  seep report x.seep\n"
+         "\n"
+         "Commands (each has --help):");
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        printf("  %-7s %-20s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
+    }
+    puts("\n"
+         "Exit status: 0 done, 1 a gate failed, 2 wrong usage, 3 unreadable trace; of `run`: the program's.");
+    return fflush(stdout) == 0 ? SEEP_EXIT_DONE : SEEP_EXIT_UNREADABLE;
+}
+
+static int print_version(void) {
+    puts("seep " SEEP_VERSION);
+    return fflush(stdout) == 0 ? SEEP_EXIT_DONE : SEEP_EXIT_UNREADABLE;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        diag_error("which command? See seep --help");
+        return SEEP_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        return print_help();
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        return print_version();
+    }
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            return commands[i].main(argc - 1, argv + 1);
+        }
+    }
+    diag_error("no command '%s'; see seep --help", argv[1]);
+    return SEEP_EXIT_USAGE;
+}

@@ -1,0 +1,344 @@
+/* profile.c - one pass over a trace: blocks to the decoder and the replay, records to the profile, then the sums. */
+#include "profile.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "event_decoder.h"
+#include "file_lock.h"
+#include "records.h"
+#include "replay.h"
+#include "stack_modules.h"
+#include "trace_format.h"
+#include "trace_reader.h"
+
+enum {
+    ONE_MS_NS = 1000000,
+    END_OF_RECORDING_MS = 2000, /* how long the collector of a dead process may still be writing */
+    START_BLOCKS_MAX = 16,      /* the first PROCESS record is in one of these */
+};
+
+struct load {
+    struct trace_reader reader;
+    struct event_decoder decoder;
+    struct replay replay;
+    struct records records;
+    struct profile *profile;
+    profile_progress *progress;
+    void *context;
+    bool has_index;
+};
+
+/* ---- reading ---- */
+
+/* A mark is before the first event of the block that names it. */
+static void place_marks(struct profile *p, const struct event_block *events) {
+    for (size_t i = p->n_marks; i-- > 0 && p->marks[i].first_event == UINT64_MAX;) {
+        if (p->marks[i].number <= events->mark) {
+            p->marks[i].first_event = events->first_event;
+        }
+    }
+}
+
+static void read_events(struct load *load, const struct trace_block *block) {
+    struct profile *p = load->profile;
+    struct event_block events;
+    const char *why = event_decoder_read(&load->decoder, block, p->n_threads, &events);
+    if (why) {
+        trace_reader_reject(&load->reader, block, why);
+        return;
+    }
+    replay_block(&load->replay, &events);
+    p->n_event_blocks++;
+    p->n_events += events.n_events;
+    p->n_events_missing += events.n_missing;
+    p->n_infos += events.n_infos;
+    p->runtime_ns = events.end_ns > p->runtime_ns ? events.end_ns : p->runtime_ns;
+    place_marks(p, &events);
+}
+
+static void read_blocks(struct load *load) {
+    struct trace_block block;
+    while (trace_reader_next(&load->reader, &block)) {
+        switch (block.type) {
+        case TRACE_BLOCK_RECORDS:
+            records_read(&load->records, &load->reader, &block);
+            load->profile->n_record_blocks++;
+            break;
+        case TRACE_BLOCK_EVENTS:
+            read_events(load, &block);
+            break;
+        case TRACE_BLOCK_INDEX:
+            load->has_index = true;
+            break;
+        default: /* of a later version */
+            break;
+        }
+        if (load->progress) {
+            load->progress(load->context, load->reader.off, load->reader.file_bytes);
+        }
+    }
+}
+
+/* ---- sums ---- */
+
+static void add_cost(struct cost *to, const struct cost *cost) {
+    to->calls += cost->calls;
+    to->allocated_bytes += cost->allocated_bytes;
+    to->peak_bytes += cost->peak_bytes;
+    to->unreleased_bytes += cost->unreleased_bytes;
+    to->unreleased_blocks += cost->unreleased_blocks;
+    to->temporary += cost->temporary;
+    to->oldest_birth_ns = cost->oldest_birth_ns < to->oldest_birth_ns ? cost->oldest_birth_ns : to->oldest_birth_ns;
+}
+
+/* The frees, as the events have them. */
+static void count_frees(struct load *load) {
+    const struct replay *r = &load->replay;
+    struct profile *p = load->profile;
+    p->n_frees = r->n_unmatched;
+    p->n_frees_unmatched = r->n_unmatched;
+    p->n_events_unknown = r->n_unknown;
+    for (size_t id = 0; id < r->n_infos; id++) {
+        uint64_t n_frees = r->infos[id].calls - r->infos[id].live;
+        if (r->stack_of_info[id] == REPLAY_STACK_LOST) {
+            p->n_events_unknown += r->infos[id].calls + n_frees;
+        } else {
+            p->n_frees += n_frees;
+        }
+    }
+}
+
+/* Is the list of survivors all there? It may be in several records, of which one may be lost. */
+static bool has_all_survivors(const struct records *records) {
+    const struct recorded_end *end = &records->end;
+    uint64_t n_blocks = 0;
+    for (size_t i = 0; i < records->n_survivors; i++) {
+        n_blocks += records->survivors[i].blocks;
+    }
+    return end->is_seen && n_blocks == end->n_allocations - end->n_frees + end->n_undone;
+}
+
+/* The recorder's list of what was alive at the end: right also where the events that led there are lost. */
+static void trust_survivors(struct load *load) {
+    struct replay *r = &load->replay;
+    for (size_t id = 0; id < r->n_infos; id++) {
+        r->infos[id].live = 0;
+    }
+    for (size_t i = 0; i < load->records.n_survivors; i++) {
+        const struct survivor *s = &load->records.survivors[i];
+        if (s->info < r->n_infos) {
+            r->infos[s->info].live = s->blocks;
+        }
+    }
+}
+
+static void sum_infos(struct load *load) {
+    const struct replay *r = &load->replay;
+    struct profile *p = load->profile;
+    for (size_t i = 0; i < p->n_stacks; i++) {
+        p->stacks[i].cost = (struct cost){.oldest_birth_ns = UINT64_MAX};
+    }
+    for (size_t id = 0; id < r->n_infos; id++) {
+        const struct replay_info *info = &r->infos[id];
+        if (r->stack_of_info[id] != REPLAY_STACK_LOST) {
+            struct cost cost = {
+                .calls = info->calls,
+                .allocated_bytes = info->calls * info->size_bytes,
+                .peak_bytes = info->live_at_peak * info->size_bytes,
+                .unreleased_bytes = info->live * info->size_bytes,
+                .unreleased_blocks = info->live,
+                .temporary = info->temporary,
+                .oldest_birth_ns = UINT64_MAX,
+            };
+            add_cost(&p->stacks[r->stack_of_info[id]].cost, &cost);
+        }
+    }
+}
+
+static void note_births(struct load *load) {
+    const struct replay *r = &load->replay;
+    for (size_t i = 0; i < load->records.n_survivors; i++) {
+        const struct survivor *s = &load->records.survivors[i];
+        bool is_known = s->info < r->n_infos && r->stack_of_info[s->info] != REPLAY_STACK_LOST;
+        if (is_known && r->infos[s->info].live && s->birth_ms <= INT64_MAX / ONE_MS_NS) {
+            struct cost *cost = &load->profile->stacks[r->stack_of_info[s->info]].cost;
+            uint64_t birth_ns = s->birth_ms * ONE_MS_NS;
+            cost->oldest_birth_ns = birth_ns < cost->oldest_birth_ns ? birth_ns : cost->oldest_birth_ns;
+        }
+    }
+}
+
+static void sum_up(struct load *load) {
+    struct profile *p = load->profile;
+    p->total = (struct cost){.oldest_birth_ns = UINT64_MAX};
+    for (size_t i = 0; i < p->n_stacks; i++) {
+        add_cost(&p->total, &p->stacks[i].cost);
+    }
+    p->total.peak_bytes = load->replay.peak_bytes;
+    for (size_t i = 0; i < p->n_lost; i++) {
+        p->lost_events += p->lost[i].is_events ? p->lost[i].count : 0;
+    }
+}
+
+/* Hold what was read against the recorder's own count. */
+static void compare_with_end(struct load *load) {
+    struct profile *p = load->profile;
+    const struct recorded_end *end = &load->records.end;
+    uint64_t n_known = p->n_events + p->n_events_missing;
+    if (!end->is_seen) {
+        return;
+    }
+    if (end->n_events > n_known) {
+        p->n_events_missing += end->n_events - n_known;
+    }
+    if (p->n_events_missing == 0 && load->reader.n_damage == 0 &&
+        (end->n_events != p->n_events || end->n_allocations != p->total.calls)) {
+        trace_reader_note(&load->reader, load->records.end_off, TRACE_BLOCK_HEADER_BYTES,
+                          "the recorder counted other numbers of events or allocations than the trace holds");
+    }
+}
+
+/* So that nobody who prints these needs to ask whether their records were lost. */
+static void fill_blanks(struct profile *p) {
+    p->recorder_version = p->recorder_version ? p->recorder_version : xstrndup("", 0);
+    p->options = p->options ? p->options : xstrndup("", 0);
+    for (size_t i = 0; i < p->n_threads; i++) {
+        p->threads[i].name = p->threads[i].name ? p->threads[i].name : xstrndup("", 0);
+    }
+}
+
+static void finish(struct load *load) {
+    struct profile *p = load->profile;
+    replay_finish(&load->replay);
+    p->stacks = load->decoder.stacks;
+    p->n_stacks = load->decoder.n_stacks;
+    load->decoder.stacks = NULL;
+    count_frees(load);
+    bool is_holed = p->n_events_missing || load->reader.n_damage;
+    if (is_holed && has_all_survivors(&load->records)) {
+        trust_survivors(load);
+    }
+    sum_infos(load);
+    note_births(load);
+    sum_up(load);
+    compare_with_end(load);
+    stack_modules_assign(p);
+    fill_blanks(p);
+    p->is_complete = load->records.end.is_seen && load->has_index && !p->is_recording;
+    p->raw_bytes = load->reader.raw_bytes;
+    p->damage = load->reader.damage;
+    p->n_damage = load->reader.n_damage;
+    load->reader.damage = NULL;
+    load->reader.n_damage = 0;
+}
+
+/* Read all of an opened trace. */
+static void load_opened(struct load *load) {
+    struct profile *p = load->profile;
+    p->file_bytes = load->reader.file_bytes;
+    p->version_major = load->reader.version_major;
+    p->version_minor = load->reader.version_minor;
+    load->reader.is_growing = p->is_recording;
+    event_decoder_init(&load->decoder, load->reader.file_bytes);
+    replay_init(&load->replay);
+    records_init(&load->records, p);
+    read_blocks(load);
+    finish(load);
+    records_free(&load->records);
+    replay_free(&load->replay);
+    event_decoder_free(&load->decoder);
+}
+
+/* ---- traces that are still being written ---- */
+
+/* The pid of the traced process; 0 if the trace does not say. */
+static uint32_t recorded_pid(const char *path) {
+    struct trace_reader reader;
+    struct trace_block block;
+    struct profile start = {0};
+    struct records records;
+    records_init(&records, &start);
+    if (trace_reader_open(&reader, path) == 0) {
+        for (int i = 0; i < START_BLOCKS_MAX && start.n_processes == 0 && trace_reader_next(&reader, &block); i++) {
+            if (block.type == TRACE_BLOCK_RECORDS) {
+                records_read(&records, &reader, &block);
+            }
+        }
+    }
+    uint32_t pid = start.n_processes ? start.processes[0].pid : 0;
+    trace_reader_close(&reader);
+    records_free(&records);
+    profile_free(&start);
+    return pid;
+}
+
+/* Is somebody writing the file, and going to for long? The collector of a process that has ended is waited for. */
+static bool is_being_recorded(const char *path) {
+    if (file_lock_wait(path, 0)) {
+        return false;
+    }
+    uint32_t pid = recorded_pid(path);
+    bool is_alive = pid && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+    return is_alive || !file_lock_wait(path, END_OF_RECORDING_MS);
+}
+
+int profile_load(struct profile *profile, const char *path, profile_progress *progress, void *context) {
+    struct load load = {.profile = profile, .progress = progress, .context = context};
+    *profile = (struct profile){.path = xstrndup(path, strlen(path))};
+    profile->is_recording = is_being_recorded(path);
+    int result = trace_reader_open(&load.reader, path);
+    if (result == 0) {
+        load_opened(&load);
+    } else {
+        diag_error("%s", load.reader.error);
+    }
+    trace_reader_close(&load.reader);
+    return result;
+}
+
+int profile_load_memory(struct profile *profile, const void *bytes, size_t n, const char *name) {
+    struct load load = {.profile = profile};
+    *profile = (struct profile){.path = xstrndup(name, strlen(name))};
+    int result = trace_reader_open_memory(&load.reader, bytes, n, name);
+    if (result == 0) {
+        load_opened(&load);
+    }
+    trace_reader_close(&load.reader);
+    return result;
+}
+
+void profile_free(struct profile *p) {
+    for (size_t i = 0; i < p->n_processes; i++) {
+        free(p->processes[i].executable);
+        free(p->processes[i].command);
+    }
+    for (size_t i = 0; i < p->n_threads; i++) {
+        free(p->threads[i].name);
+    }
+    for (size_t i = 0; i < p->n_modules; i++) {
+        free(p->modules[i].path);
+    }
+    for (size_t i = 0; i < p->n_lost; i++) {
+        free(p->lost[i].key);
+        free(p->lost[i].text);
+    }
+    for (size_t i = 0; i < p->n_damage; i++) {
+        free(p->damage[i].what);
+    }
+    for (size_t i = 0; i < p->n_marks; i++) {
+        free(p->marks[i].name);
+    }
+    for (size_t i = 0; i < p->n_notes; i++) {
+        free(p->notes[i].text);
+    }
+    void *arrays[] = {p->path, p->recorder_version, p->options, p->processes, p->threads, p->modules, p->stacks,
+                      p->lost, p->damage,           p->marks,   p->notes};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        free(arrays[i]);
+    }
+    *p = (struct profile){0};
+}

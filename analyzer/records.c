@@ -1,0 +1,380 @@
+/* records.c - records into the profile; see records.h and include/FORMAT.md. */
+#include "records.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "trace_format.h"
+#include "varint.h"
+
+enum { SEARCH_BACK_MAX = 4096, THREADS_AHEAD_MAX = 65536 };
+
+void records_init(struct records *records, struct profile *profile) {
+    *records = (struct records){.profile = profile};
+}
+
+void records_free(struct records *records) {
+    free(records->module_by_id);
+    free(records->survivors);
+    *records = (struct records){0};
+}
+
+static uint32_t get_u32(struct byte_reader *in) {
+    uint64_t v = varint_get(in);
+    if (v > UINT32_MAX) {
+        in->is_failed = true;
+        return 0;
+    }
+    return (uint32_t)v;
+}
+
+/* A time. Those that would not fit in a sum with others are not believed. */
+static uint64_t get_ns(struct byte_reader *in) {
+    uint64_t v = varint_get(in);
+    if (v > INT64_MAX) {
+        in->is_failed = true;
+        return 0;
+    }
+    return v;
+}
+
+/* A string of its own; NULL where the payload has failed. */
+static char *get_string(struct byte_reader *in) {
+    uint64_t n = varint_get(in);
+    const uint8_t *bytes = byte_reader_take(in, n);
+    return bytes ? xstrndup((const char *)bytes, (size_t)n) : NULL;
+}
+
+/* Something was known to have happened at this time. */
+static void extend_runtime(struct profile *p, uint64_t ns) {
+    if (ns > p->runtime_ns) {
+        p->runtime_ns = ns;
+    }
+}
+
+static bool read_start(struct records *to, struct byte_reader *in) {
+    struct profile *p = to->profile;
+    char *version = get_string(in);
+    uint64_t real_ns = varint_get(in);
+    char *options = get_string(in);
+    if (in->is_failed) {
+        free(version);
+        free(options);
+        return false;
+    }
+    free(p->recorder_version);
+    free(p->options);
+    p->recorder_version = version;
+    p->options = options;
+    p->start_real_ns = real_ns;
+    return true;
+}
+
+/* Append n strings, with a space in between; NULL if they are not there. */
+static char *get_joined(struct byte_reader *in) {
+    uint64_t n = varint_get(in);
+    char *text = xalloc(byte_reader_left(in) + 1); /* each string has a length byte in front: room for its space */
+    size_t used = 0;
+    for (uint64_t i = 0; i < n && !in->is_failed; i++) {
+        uint64_t n_bytes = varint_get(in);
+        const uint8_t *bytes = byte_reader_take(in, n_bytes);
+        if (bytes) {
+            if (i) {
+                text[used++] = ' ';
+            }
+            memcpy(text + used, bytes, n_bytes);
+            used += n_bytes;
+        }
+    }
+    text[used] = '\0';
+    if (in->is_failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool read_process(struct records *to, struct byte_reader *in) {
+    struct profile *p = to->profile;
+    struct process process = {0};
+    process.pid = get_u32(in);
+    process.ppid = get_u32(in);
+    process.start_ns = get_ns(in);
+    process.executable = get_string(in);
+    process.command = get_joined(in);
+    if (in->is_failed || p->n_processes >= RECORDS_PROCESSES_MAX) {
+        free(process.executable);
+        free(process.command);
+        return false;
+    }
+    p->processes = xgrow(p->processes, p->n_processes, &to->cap_processes, sizeof *p->processes);
+    p->processes[p->n_processes++] = process;
+    return true;
+}
+
+/* The latest process of that pid; NULL if its record was lost, or is so far back that a forgery is likelier. */
+static struct process *find_process(const struct profile *p, uint32_t pid) {
+    size_t first = p->n_processes > SEARCH_BACK_MAX ? p->n_processes - SEARCH_BACK_MAX : 0;
+    for (size_t i = p->n_processes; i-- > first;) {
+        if (p->processes[i].pid == pid) {
+            return &p->processes[i];
+        }
+    }
+    return NULL;
+}
+
+static bool read_process_end(struct records *to, struct byte_reader *in) {
+    uint32_t pid = get_u32(in);
+    uint64_t ns = get_ns(in);
+    uint32_t kind = get_u32(in), value = get_u32(in);
+    if (in->is_failed) {
+        return false;
+    }
+    struct process *process = find_process(to->profile, pid);
+    if (process) {
+        process->end_ns = ns ? ns : 1; /* 0 would mean that no end was seen */
+        process->end_kind = kind;
+        process->end_value = value;
+    }
+    extend_runtime(to->profile, ns);
+    return true;
+}
+
+/* Make room for this thread; those before it that are missing stay blank. */
+static struct thread *thread_at(struct records *to, uint64_t index) {
+    struct profile *p = to->profile;
+    /* Indexes are dense: one far ahead of the last is a forgery or follows a huge hole. */
+    if (index >= RECORDS_THREADS_MAX || index > p->n_threads + THREADS_AHEAD_MAX) {
+        return NULL;
+    }
+    while (p->n_threads <= index) {
+        p->threads = xgrow(p->threads, p->n_threads, &to->cap_threads, sizeof *p->threads);
+        p->threads[p->n_threads++] = (struct thread){0};
+    }
+    return &p->threads[index];
+}
+
+static bool read_thread(struct records *to, struct byte_reader *in) {
+    uint64_t index = varint_get(in);
+    struct thread thread = {0};
+    thread.pid = get_u32(in);
+    thread.tid = get_u32(in);
+    thread.start_ns = get_ns(in);
+    thread.name = get_string(in);
+    struct thread *place = in->is_failed ? NULL : thread_at(to, index);
+    if (!place) {
+        free(thread.name);
+        return false;
+    }
+    free(place->name);
+    *place = thread;
+    return true;
+}
+
+static bool read_thread_name(struct records *to, struct byte_reader *in) {
+    uint64_t index = varint_get(in);
+    char *name = get_string(in);
+    struct thread *place = in->is_failed ? NULL : thread_at(to, index);
+    if (!place) {
+        free(name);
+        return false;
+    }
+    free(place->name);
+    place->name = name;
+    return true;
+}
+
+static void remember_module_id(struct records *to, uint32_t id, size_t index) {
+    while (to->n_ids <= id) {
+        to->module_by_id = xgrow(to->module_by_id, to->n_ids, &to->cap_ids, sizeof *to->module_by_id);
+        to->module_by_id[to->n_ids++] = 0;
+    }
+    to->module_by_id[id] = (uint32_t)index + 1;
+}
+
+static bool read_module(struct records *to, struct byte_reader *in) {
+    struct profile *p = to->profile;
+    struct module module = {.gone_epoch = UINT32_MAX};
+    module.id = get_u32(in);
+    module.pid = get_u32(in);
+    module.first_epoch = get_u32(in);
+    module.bias = varint_get(in);
+    module.start = varint_get(in);
+    module.end = varint_get(in);
+    uint64_t n_build_id = varint_get(in);
+    const uint8_t *build_id = byte_reader_take(in, n_build_id);
+    module.path = get_string(in);
+    if (in->is_failed || module.id > RECORDS_MODULES_MAX || p->n_modules >= RECORDS_MODULES_MAX) {
+        free(module.path);
+        return false;
+    }
+    if (n_build_id <= sizeof module.build_id) { /* a longer one could never be compared: better none */
+        memcpy(module.build_id, build_id, n_build_id);
+        module.build_id_bytes = n_build_id;
+    }
+    p->modules = xgrow(p->modules, p->n_modules, &to->cap_modules, sizeof *p->modules);
+    remember_module_id(to, module.id, p->n_modules);
+    p->modules[p->n_modules++] = module;
+    return true;
+}
+
+static bool read_epoch(struct records *to, struct byte_reader *in) {
+    get_u32(in); /* pid: ids are of one program image */
+    uint32_t epoch = get_u32(in);
+    uint64_t n = varint_get(in);
+    for (uint64_t i = 0; i < n && !in->is_failed; i++) {
+        uint32_t id = get_u32(in);
+        uint32_t at = id < to->n_ids ? to->module_by_id[id] : 0;
+        if (at && !in->is_failed && to->profile->modules[at - 1].gone_epoch == UINT32_MAX) {
+            to->profile->modules[at - 1].gone_epoch = epoch;
+        }
+    }
+    return !in->is_failed;
+}
+
+static bool read_mark(struct records *to, struct byte_reader *in) {
+    struct profile *p = to->profile;
+    struct mark mark = {.first_event = UINT64_MAX};
+    mark.number = varint_get(in);
+    mark.time_ns = get_ns(in);
+    mark.name = get_string(in);
+    if (in->is_failed) {
+        free(mark.name);
+        return false;
+    }
+    p->marks = xgrow(p->marks, p->n_marks, &to->cap_marks, sizeof *p->marks);
+    p->marks[p->n_marks++] = mark;
+    return true;
+}
+
+static bool read_memory(struct records *to, struct byte_reader *in) {
+    uint32_t pid = get_u32(in);
+    uint64_t ns = get_ns(in), now_bytes = varint_get(in), peak_bytes = varint_get(in);
+    struct process *process = in->is_failed ? NULL : find_process(to->profile, pid);
+    if (process) {
+        uint64_t most = now_bytes > peak_bytes ? now_bytes : peak_bytes;
+        process->peak_rss_bytes = most > process->peak_rss_bytes ? most : process->peak_rss_bytes;
+        extend_runtime(to->profile, ns);
+    }
+    return !in->is_failed;
+}
+
+static bool read_lost(struct records *to, struct byte_reader *in) {
+    struct profile *p = to->profile;
+    struct lost lost = {0};
+    lost.key = get_string(in);
+    lost.count = varint_get(in);
+    lost.text = get_string(in);
+    lost.is_events = varint_get(in) != 0;
+    size_t i = 0;
+    while (!in->is_failed && i < p->n_lost && strcmp(p->lost[i].key, lost.key) != 0) {
+        i++;
+    }
+    if (in->is_failed || i >= RECORDS_LOST_KINDS_MAX) {
+        free(lost.key);
+        free(lost.text);
+        return false;
+    }
+    if (i == p->n_lost) {
+        p->lost = xgrow(p->lost, p->n_lost++, &to->cap_lost, sizeof *p->lost);
+    } else {
+        free(p->lost[i].key);
+        free(p->lost[i].text);
+    }
+    p->lost[i] = lost;
+    return true;
+}
+
+static bool read_survivors(struct records *to, struct byte_reader *in) {
+    uint64_t n = varint_get(in);
+    uint64_t info = 0;
+    for (uint64_t i = 0; i < n && !in->is_failed; i++) {
+        info += varint_get(in);
+        struct survivor s = {0};
+        s.blocks = varint_get(in);
+        s.birth_ms = varint_get(in);
+        if (in->is_failed || info > UINT32_MAX) {
+            return false;
+        }
+        s.info = (uint32_t)info;
+        to->survivors = xgrow(to->survivors, to->n_survivors, &to->cap_survivors, sizeof *to->survivors);
+        to->survivors[to->n_survivors++] = s;
+    }
+    return !in->is_failed;
+}
+
+static bool read_end(struct records *to, struct byte_reader *in) {
+    struct profile *p = to->profile;
+    struct recorded_end end = {.is_seen = true};
+    end.end_ns = get_ns(in);
+    end.n_events = varint_get(in);
+    end.n_allocations = varint_get(in);
+    end.n_frees = varint_get(in);
+    end.n_undone = varint_get(in);
+    uint64_t cpu_ns = get_ns(in), rss_bytes = varint_get(in);
+    if (in->is_failed) {
+        return false;
+    }
+    to->end = end;
+    p->collector_cpu_ns = cpu_ns;
+    p->collector_rss_bytes = rss_bytes;
+    extend_runtime(p, end.end_ns);
+    return true;
+}
+
+static bool read_note(struct records *to, struct byte_reader *in) {
+    struct profile *p = to->profile;
+    struct note note = {.pid = get_u32(in)};
+    note.text = get_string(in);
+    if (in->is_failed) {
+        free(note.text);
+        return false;
+    }
+    p->notes = xgrow(p->notes, p->n_notes, &to->cap_notes, sizeof *p->notes);
+    p->notes[p->n_notes++] = note;
+    return true;
+}
+
+/* Each reads its payload into the profile, or returns false and changes nothing that matters. */
+static bool (*const readers[])(struct records *, struct byte_reader *) = {
+    [TRACE_RECORD_START] = read_start,
+    [TRACE_RECORD_PROCESS] = read_process,
+    [TRACE_RECORD_PROCESS_END] = read_process_end,
+    [TRACE_RECORD_THREAD] = read_thread,
+    [TRACE_RECORD_MODULE] = read_module,
+    [TRACE_RECORD_EPOCH] = read_epoch,
+    [TRACE_RECORD_MARK] = read_mark,
+    [TRACE_RECORD_MEMORY] = read_memory,
+    [TRACE_RECORD_LOST] = read_lost,
+    [TRACE_RECORD_SURVIVORS] = read_survivors,
+    [TRACE_RECORD_END] = read_end,
+    [TRACE_RECORD_NOTE] = read_note,
+    [TRACE_RECORD_THREAD_NAME] = read_thread_name,
+};
+
+void records_read(struct records *records, struct trace_reader *reader, const struct trace_block *block) {
+    struct byte_reader in = byte_reader_over(block->raw, block->raw_bytes);
+    while (byte_reader_left(&in)) {
+        uint64_t type = varint_get(&in);
+        uint64_t n = varint_get(&in);
+        const uint8_t *payload = byte_reader_take(&in, n);
+        if (!payload) {
+            trace_reader_note(reader, block->off, block->file_bytes, "a block of records that ends within one");
+            return;
+        }
+        if (type == TRACE_RECORD_END) {
+            records->end_off = block->off;
+        }
+        if (type >= sizeof readers / sizeof readers[0] || !readers[type]) {
+            continue; /* of a later version */
+        }
+        struct byte_reader of_record = byte_reader_over(payload, (size_t)n);
+        if (!readers[type](records, &of_record)) {
+            char why[64];
+            snprintf(why, sizeof why, "a malformed record of type %u", (unsigned)type);
+            trace_reader_note(reader, block->off, block->file_bytes, why);
+        }
+    }
+}

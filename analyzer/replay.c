@@ -1,0 +1,158 @@
+/* replay.c - the accounting of events; see replay.h. The inner loop is the hottest of the analyzer. */
+#include "replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+
+void replay_init(struct replay *r) {
+    *r = (struct replay){0};
+    r->infos = xgrow(NULL, 0, &r->cap_infos, sizeof *r->infos);
+    r->stack_of_info = xgrow(NULL, 0, &r->cap_stack_of_info, sizeof *r->stack_of_info);
+    r->infos[0] = (struct replay_info){0};
+    r->stack_of_info[0] = REPLAY_STACK_LOST;
+    r->n_infos = 1;
+}
+
+void replay_free(struct replay *r) {
+    free(r->infos);
+    free(r->stack_of_info);
+    free(r->threads);
+    *r = (struct replay){0};
+}
+
+static void reserve_infos(struct replay *r, size_t n) {
+    if (n > r->cap_infos) {
+        size_t cap = n > r->cap_infos + r->cap_infos / 2 ? n : r->cap_infos + r->cap_infos / 2;
+        r->infos = xrealloc(r->infos, cap, sizeof *r->infos);
+        r->stack_of_info = xrealloc(r->stack_of_info, cap, sizeof *r->stack_of_info);
+        r->cap_infos = cap;
+    }
+    memset(r->infos + r->n_infos, 0, (n - r->n_infos) * sizeof *r->infos);
+    memset(r->stack_of_info + r->n_infos, 0xff, (n - r->n_infos) * sizeof *r->stack_of_info); /* REPLAY_STACK_LOST */
+}
+
+static void define_infos(struct replay *r, const struct event_block *block) {
+    size_t end = (size_t)block->first_info + block->n_infos;
+    reserve_infos(r, end);
+    r->n_infos = end;
+    for (uint32_t i = 0; i < block->n_infos; i++) {
+        r->infos[block->first_info + i].size_bytes = block->infos[i].size_bytes;
+        r->stack_of_info[block->first_info + i] = block->infos[i].stack;
+    }
+}
+
+static void reserve_threads(struct replay *r, const struct event_block *block) {
+    for (size_t i = 0; i < block->n_runs; i++) {
+        while (block->runs[i].thread >= r->n_threads) {
+            r->threads = xgrow(r->threads, r->n_threads, &r->cap_threads, sizeof *r->threads);
+            r->threads[r->n_threads++] = (struct replay_thread){0};
+        }
+    }
+}
+
+/* The state of the inner loop. Nobody else is given its address while the loop runs, so that it lives in registers. */
+struct totals {
+    uint64_t event;
+    uint64_t live_bytes, peak_bytes, peak_event;
+};
+
+/* Before an event changes an info. */
+ALWAYS_INLINE void touch(struct replay_info *info, const struct totals *t) {
+    info->live_at_peak = info->last_event <= t->peak_event ? info->live : info->live_at_peak;
+    info->last_event = t->event;
+}
+
+ALWAYS_INLINE void raise_live(struct replay_info *info, struct totals *t) {
+    info->live++;
+    t->live_bytes += info->size_bytes;
+    bool is_peak = t->live_bytes > t->peak_bytes;
+    t->peak_bytes = is_peak ? t->live_bytes : t->peak_bytes;
+    t->peak_event = is_peak ? t->event : t->peak_event;
+}
+
+/* A free or undo that has nothing to work on. */
+static COLD void count_orphan(struct replay *r, uint32_t info) {
+    if (r->stack_of_info[info] == REPLAY_STACK_LOST) {
+        r->n_unknown++;
+    } else {
+        r->n_unmatched++;
+    }
+}
+
+static COLD struct totals undo_free(struct replay *r, struct totals t, struct replay_thread thread) {
+    if (thread.last_free == 0) {
+        count_orphan(r, 0);
+        return t;
+    }
+    struct replay_info *info = &r->infos[thread.last_free];
+    touch(info, &t);
+    info->temporary -= thread.was_temporary;
+    raise_live(info, &t);
+    return t;
+}
+
+static void apply_run(struct replay *r, struct replay_thread *of, const uint32_t *tokens, uint32_t n) {
+    struct totals t = {
+        .event = r->event, .live_bytes = r->live_bytes, .peak_bytes = r->peak_bytes, .peak_event = r->peak_event};
+    struct replay_thread thread = *of;
+    struct replay_info *infos = r->infos;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t token = tokens[i];
+        t.event++;
+        if (UNLIKELY(token == TOKEN_UNDO)) {
+            t = undo_free(r, t, thread);
+            thread.last_free = 0;
+            continue;
+        }
+        bool is_temporary = token == TOKEN_FREE_LAST;
+        uint32_t id = is_temporary ? thread.last_alloc : (token >> 1) - 1;
+        struct replay_info *info = &infos[id];
+        if (token & 1) {
+            bool is_alive = info->live != 0;
+            thread.last_free = is_alive ? id : 0;
+            thread.was_temporary = is_temporary;
+            if (UNLIKELY(!is_alive)) {
+                count_orphan(r, id);
+                continue;
+            }
+            touch(info, &t);
+            info->live--;
+            info->temporary += is_temporary;
+            t.live_bytes -= info->size_bytes;
+        } else {
+            touch(info, &t);
+            info->calls++;
+            thread.last_alloc = id;
+            raise_live(info, &t);
+        }
+    }
+    r->event = t.event;
+    r->live_bytes = t.live_bytes;
+    r->peak_bytes = t.peak_bytes;
+    r->peak_event = t.peak_event;
+    *of = thread;
+}
+
+void replay_block(struct replay *r, const struct event_block *block) {
+    if (block->n_missing && r->n_threads) {
+        /* What a thread did last is in the hole. */
+        memset(r->threads, 0, r->n_threads * sizeof *r->threads);
+    }
+    r->event = block->first_event;
+    define_infos(r, block);
+    reserve_threads(r, block);
+    const uint32_t *tokens = block->tokens;
+    for (size_t i = 0; i < block->n_runs; i++) {
+        apply_run(r, &r->threads[block->runs[i].thread], tokens, block->runs[i].n_events);
+        tokens += block->runs[i].n_events;
+    }
+}
+
+void replay_finish(struct replay *r) {
+    struct totals t = {.event = r->event, .peak_event = r->peak_event};
+    for (size_t id = 0; id < r->n_infos; id++) {
+        touch(&r->infos[id], &t);
+    }
+}

@@ -1,0 +1,23 @@
+/* report.h - what both renderings of a report are made from. */
+#ifndef SEEP_REPORT_H
+#define SEEP_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "profile.h"
+#include "sites.h"
+#include "symbolize.h"
+
+struct report {
+    const struct profile *profile;
+    const struct sites *sites;
+    struct symbolizer *symbolizer;
+    size_t top;            /* sites of a section, or of the whole JSON document */
+    size_t stacks;         /* stacks of a site */
+    enum site_order order; /* of the JSON document's sites; in text its section comes first. By default that of calls */
+    uint32_t pid;          /* 0 = all processes */
+};
+
+#endif

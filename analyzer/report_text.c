@@ -1,0 +1,207 @@
+/* report_text.c - see report_text.h. The sections differ only in their sentences, so each is one row of a table. */
+#include "report_text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "format_size.h"
+#include "report_tracer.h"
+#include "safe_text.h"
+
+struct section {
+    const char *title;
+    enum site_order order;
+    void (*sentence)(FILE *f, const struct cost *cost, bool is_site);
+    bool is_bytes; /* how the remainder is written */
+    bool has_ages;
+};
+
+static void say_calls(FILE *f, const struct cost *c, bool is_site) {
+    char size[FORMAT_BYTES_MAX];
+    fprintf(f, "%" PRIu64 " calls%s with %s peak consumption from", c->calls, is_site ? " to allocation functions" : "",
+            format_size(c->peak_bytes, size));
+}
+
+static void say_peak(FILE *f, const struct cost *c, bool is_site) {
+    char size[FORMAT_BYTES_MAX];
+    fprintf(f, "%s %s over %" PRIu64 " calls from", format_size(c->peak_bytes, size),
+            is_site ? "peak memory consumed" : "consumed", c->calls);
+}
+
+static void say_leaked(FILE *f, const struct cost *c, bool is_site) {
+    (void)is_site;
+    char size[FORMAT_BYTES_MAX];
+    fprintf(f, "%s leaked over %" PRIu64 " calls from", format_size(c->unreleased_bytes, size), c->calls);
+}
+
+static void say_temporary(FILE *f, const struct cost *c, bool is_site) {
+    (void)is_site;
+    fprintf(f, "%" PRIu64 " temporary allocations of %" PRIu64 " allocations in total (%.2f%%) from", c->temporary,
+            c->calls, c->calls ? 100. * (double)c->temporary / (double)c->calls : 0.);
+}
+
+static const struct section sections[] = {
+    {"MOST CALLS TO ALLOCATION FUNCTIONS", SITE_BY_CALLS, say_calls, .is_bytes = false},
+    {"PEAK MEMORY CONSUMERS", SITE_BY_PEAK, say_peak, .is_bytes = true},
+    {"MEMORY LEAKS", SITE_BY_UNRELEASED, say_leaked, .is_bytes = true, .has_ages = true},
+    {"MOST TEMPORARY ALLOCATIONS", SITE_BY_TEMPORARY, say_temporary, .is_bytes = false},
+};
+
+enum { N_SECTIONS = sizeof sections / sizeof sections[0] };
+
+/* One address: the function, where it is, what it is in; then the functions it is inlined into. */
+static void put_location(FILE *f, const struct location *location, uint64_t ip, const char *indent) {
+    for (size_t i = 0; i < location->n_frames; i++) {
+        const struct frame *frame = &location->frames[i];
+        fputs(indent, f);
+        if (frame->function) {
+            safe_text_put_function(f, frame->function);
+        } else {
+            fprintf(f, "0x%" PRIx64, ip - 1); /* where the call is, as in heaptrack's reports */
+        }
+        if (frame->file) {
+            fprintf(f, "\n%s  at ", indent);
+            safe_text_put(f, frame->file);
+            fprintf(f, ":%" PRIu32, frame->line);
+        }
+        if (i == 0) {
+            fprintf(f, "\n%s  in ", indent);
+            safe_text_put(f, location->module ? location->module : "??");
+        }
+        fputc('\n', f);
+    }
+}
+
+/* What called main is the same everywhere; heaptrack_print stops there too. */
+static bool is_last_shown(const struct location *location) {
+    const char *name = location->frames[0].function;
+    return name && (strcmp(name, "main") == 0 || strcmp(name, "__libc_start_main") == 0);
+}
+
+/* The callers of a stack's leaf. */
+static void put_callers(FILE *f, const struct report *r, uint32_t leaf) {
+    const struct stack *stacks = r->profile->stacks;
+    for (uint32_t i = leaf; i < r->profile->n_stacks && stack_is_frame(&stacks[i]); i = stacks[i].parent) {
+        const struct location *location = symbolize(r->symbolizer, stacks[i].module, stacks[i].ip);
+        if (i != leaf) {
+            put_location(f, location, stacks[i].ip, "    ");
+        }
+        if (is_last_shown(location) || stacks[i].parent >= i) {
+            break;
+        }
+    }
+}
+
+static void put_stacks(FILE *f, const struct report *r, const struct section *section, const struct site *site) {
+    size_t n_ranked = site->n_stacks < r->stacks ? site->n_stacks : r->stacks;
+    struct site_stack *ranked = xcalloc(n_ranked, sizeof *ranked);
+    size_t n = site_rank_stacks(r->sites, site, section->order, n_ranked, ranked);
+    size_t n_shown = n < n_ranked ? n : n_ranked;
+    uint64_t rest = cost_value(&site->cost, section->order);
+    for (size_t i = 0; i < n_shown; i++) {
+        const struct cost *cost = &r->profile->stacks[ranked[i].stack].cost;
+        section->sentence(f, cost, false);
+        fputs(":\n", f);
+        put_callers(f, r, ranked[i].leaf);
+        rest -= cost_value(cost, section->order);
+    }
+    if (n > n_shown && section->is_bytes) {
+        char size[FORMAT_BYTES_MAX];
+        fprintf(f, "  and %s from %zu other places\n", format_size(rest, size), n - n_shown);
+    } else if (n > n_shown) {
+        fprintf(f, "  and %" PRIu64 " from %zu other places\n", rest, n - n_shown);
+    }
+    free(ranked);
+}
+
+static void put_age(FILE *f, const struct report *r, const struct cost *cost) {
+    fprintf(f, "  %" PRIu64 " blocks still allocated", cost->unreleased_blocks);
+    if (cost->oldest_birth_ns <= r->profile->runtime_ns) {
+        char age[FORMAT_BYTES_MAX];
+        fprintf(f, ", oldest %s", format_age(r->profile->runtime_ns - cost->oldest_birth_ns, age));
+    }
+    fputc('\n', f);
+}
+
+static void put_site(FILE *f, const struct report *r, const struct section *section, const struct site *site) {
+    section->sentence(f, &site->cost, true);
+    fputc('\n', f);
+    if (section->has_ages) {
+        put_age(f, r, &site->cost);
+    }
+    if (site->leaf) {
+        put_location(f, site->leaf, site->ip, "");
+        put_stacks(f, r, section, site);
+    } else {
+        fputs("??\n  in ??\n", f);
+    }
+    fputc('\n', f);
+}
+
+static void put_section(FILE *f, const struct report *r, const struct section *section) {
+    const struct site **ranked = xcalloc(r->sites->n_sites, sizeof *ranked);
+    size_t n = sites_rank(r->sites, section->order, ranked);
+    fprintf(f, "%s\n", section->title);
+    for (size_t i = 0; i < n && i < r->top; i++) {
+        put_site(f, r, section, ranked[i]);
+    }
+    fputc('\n', f);
+    free(ranked);
+}
+
+static uint64_t peak_rss(const struct report *r) {
+    uint64_t highest = 0;
+    for (size_t i = 0; i < r->profile->n_processes; i++) {
+        const struct process *p = &r->profile->processes[i];
+        if ((r->pid == 0 || p->pid == r->pid) && p->peak_rss_bytes > highest) {
+            highest = p->peak_rss_bytes;
+        }
+    }
+    return highest;
+}
+
+static void put_footer(FILE *f, const struct report *r, const struct cost *total) {
+    char size[FORMAT_BYTES_MAX];
+    uint64_t runtime_ns = r->profile->runtime_ns;
+    fprintf(f, "total runtime: %.2fs.\n", (double)runtime_ns / 1e9);
+    fprintf(f, "calls to allocation functions: %" PRIu64 " (%" PRIu64 "/s)\n", total->calls,
+            per_second(total->calls, runtime_ns));
+    fprintf(f, "temporary memory allocations: %" PRIu64 " (%" PRIu64 "/s)\n", total->temporary,
+            per_second(total->temporary, runtime_ns));
+    fprintf(f, "peak heap memory consumption: %s\n", format_size(total->peak_bytes, size));
+    fprintf(f, "peak RSS (including seep overhead): %s\n", format_size(peak_rss(r), size));
+    fprintf(f, "total memory leaked: %s\n", format_size(total->unreleased_bytes, size));
+}
+
+static const char *command_of(const struct report *r) {
+    for (size_t i = 0; i < r->profile->n_processes; i++) {
+        const struct process *p = &r->profile->processes[i];
+        if ((r->pid == 0 || p->pid == r->pid) && p->command) {
+            return p->command;
+        }
+    }
+    return "";
+}
+
+void report_text(FILE *f, const struct report *report) {
+    /* heaptrack_print says the first line before it reads; here nothing is on stdout unless there is a report. */
+    fputs("reading file \"", f);
+    safe_text_put(f, report->profile->path);
+    fputs("\" - please wait, this might take some time...\nDebuggee command was: ", f);
+    safe_text_put(f, command_of(report));
+    fputs("\nfinished reading file, now analyzing data:\n\n", f);
+    for (size_t i = 0; i < N_SECTIONS; i++) {
+        if (sections[i].order == report->order) {
+            put_section(f, report, &sections[i]);
+        }
+    }
+    for (size_t i = 0; i < N_SECTIONS; i++) {
+        if (sections[i].order != report->order) {
+            put_section(f, report, &sections[i]);
+        }
+    }
+    put_footer(f, report, report->pid ? &report->sites->total : &report->profile->total);
+    report_tracer(f, report);
+}

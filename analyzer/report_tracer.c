@@ -1,0 +1,148 @@
+/* report_tracer.c - see report_tracer.h. */
+#include "report_tracer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "diag.h"
+#include "format_size.h"
+#include "safe_text.h"
+#include "trace_format.h"
+
+static void put_end(FILE *f, const struct process *p) {
+    switch (p->end_kind) {
+    case TRACE_END_EXIT:
+        fprintf(f, "exited with status %" PRIu32, p->end_value);
+        break;
+    case TRACE_END_SIGNAL: {
+        const char *name = p->end_value < 65 ? sigabbrev_np((int)p->end_value) : NULL;
+        fprintf(f, "killed by signal %" PRIu32 "%s%s%s", p->end_value, name ? " (SIG" : "", name ? name : "",
+                name ? ")" : "");
+        break;
+    }
+    default:
+        fputs(p->end_ns ? "ended, how is not known" : "end not seen", f);
+    }
+    if (p->end_ns > p->start_ns) {
+        char age[FORMAT_BYTES_MAX];
+        fprintf(f, " after %s", format_age(p->end_ns - p->start_ns, age));
+    }
+}
+
+static void put_process(FILE *f, const struct profile *profile, const struct process *p) {
+    char peak[FORMAT_BYTES_MAX], kept[FORMAT_BYTES_MAX], rss[FORMAT_BYTES_MAX];
+    fprintf(f, "%" PRIu32 " (parent %" PRIu32 "), ", p->pid, p->ppid);
+    put_end(f, p);
+    if (process_has_totals(profile)) {
+        fprintf(f, ", %" PRIu64 " calls, %s peak, %s not released", profile->total.calls,
+                format_size(profile->total.peak_bytes, peak), format_size(profile->total.unreleased_bytes, kept));
+    }
+    if (p->peak_rss_bytes) {
+        fprintf(f, ", %s peak RSS", format_size(p->peak_rss_bytes, rss));
+    }
+    fputs(": ", f);
+    safe_text_put(f, p->command ? p->command : "?");
+    fputc('\n', f);
+}
+
+static void put_lost(FILE *f, const struct profile *p) {
+    fprintf(f, "events lost: %" PRIu64 "\n", p->lost_events);
+    for (size_t i = 0; i < p->n_lost; i++) {
+        if (p->lost[i].count) {
+            fprintf(f, "  %" PRIu64 " ", p->lost[i].count);
+            safe_text_put(f, p->lost[i].text ? p->lost[i].text : "?");
+            fputc('\n', f);
+        }
+    }
+    if (p->n_events_missing) {
+        fprintf(f, "  %" PRIu64 " events recorded in damaged parts of the file\n", p->n_events_missing);
+    }
+    if (p->n_events_unknown) {
+        fprintf(f, "  %" PRIu64 " events of blocks that were described in damaged parts of the file\n",
+                p->n_events_unknown);
+    }
+    if (p->n_frees_unmatched) {
+        fprintf(f, "  %" PRIu64 " frees of blocks that were allocated in damaged parts of the file\n",
+                p->n_frees_unmatched);
+    }
+}
+
+static void put_damage(FILE *f, const struct profile *p) {
+    if (p->n_damage == 0) {
+        fputs("damage: none\n", f);
+        return;
+    }
+    fprintf(f, "damage: %zu %s\n", p->n_damage, p->n_damage == 1 ? "place" : "places");
+    for (size_t i = 0; i < p->n_damage; i++) {
+        fprintf(f, "  at offset %" PRIu64 ", ", p->damage[i].off);
+        if (p->damage[i].n_bytes) {
+            fprintf(f, "%" PRIu64 " bytes: ", p->damage[i].n_bytes);
+        } else {
+            fputs("up to the end: ", f);
+        }
+        safe_text_put(f, p->damage[i].what ? p->damage[i].what : "?");
+        fputc('\n', f);
+    }
+}
+
+static const char *trace_state(const struct profile *p) {
+    if (p->is_recording) {
+        return "still being recorded: all figures are as of its last block";
+    }
+    if (!p->is_complete) {
+        return "incomplete: the recorder did not come to its end, the last events may be missing";
+    }
+    return p->n_damage ? "recorded to its end, damaged since" : "complete";
+}
+
+static void put_collector(FILE *f, const struct profile *p) {
+    char size[FORMAT_BYTES_MAX];
+    if (p->collector_cpu_ns || p->collector_rss_bytes) {
+        fprintf(f, "collector: %.2fs of CPU time, %s of memory\n", (double)p->collector_cpu_ns / 1e9,
+                format_size(p->collector_rss_bytes, size));
+    } else {
+        fputs("collector: what it took is not known\n", f);
+    }
+}
+
+void report_tracer(FILE *f, const struct report *report) {
+    const struct profile *p = report->profile;
+    char size[FORMAT_BYTES_MAX];
+    fputs("\nPROCESSES\n", f);
+    for (size_t i = 0; i < p->n_processes; i++) {
+        if (report->pid == 0 || p->processes[i].pid == report->pid) {
+            put_process(f, p, &p->processes[i]);
+        }
+    }
+    fputs("\nTRACER\nrecorded by: seep ", f);
+    safe_text_put(f, p->recorder_version ? p->recorder_version : "?");
+    fprintf(f, ", trace format %" PRIu32 ".%" PRIu32 ", file of %s\n", p->version_major, p->version_minor,
+            format_size(p->file_bytes, size));
+    fprintf(f, "events recorded: %" PRIu64 "\n", p->n_events);
+    put_lost(f, p);
+    put_damage(f, p);
+    fprintf(f, "trace: %s\n", trace_state(p));
+    put_collector(f, p);
+    for (size_t i = 0; i < p->n_notes; i++) {
+        fprintf(f, "note of %" PRIu32 ": ", p->notes[i].pid);
+        safe_text_put(f, p->notes[i].text ? p->notes[i].text : "");
+        fputc('\n', f);
+    }
+}
+
+void report_warn_incomplete(const struct profile *p) {
+    uint64_t n_lost = p->lost_events + p->n_events_missing + p->n_events_unknown + p->n_frees_unmatched;
+    char lost[64] = "", damaged[64] = "";
+    if (n_lost) {
+        snprintf(lost, sizeof lost, "; events lost: %" PRIu64, n_lost);
+    }
+    if (p->n_damage) {
+        snprintf(damaged, sizeof damaged, "; damaged places in the file: %zu", p->n_damage);
+    }
+    const char *state = p->is_recording   ? "; it is still being recorded"
+                        : !p->is_complete ? "; the recorder did not come to its end"
+                                          : "";
+    if (*lost || *damaged || *state) {
+        diag_warning("%s: the figures do not cover everything%s%s%s", p->path, lost, damaged, state);
+    }
+}

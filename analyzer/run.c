@@ -1,0 +1,303 @@
+/* run.c - `seep run`: start a program with the shim preloaded, wait for it, and end as it does.
+ *
+ * All that can be known to go wrong is checked before anything starts. The child is forked early, because the trace's name
+ * holds its pid, and waits at a pipe until the checks are done.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "diag.h"
+#include "elf_check.h"
+#include "file_lock.h"
+#include "profile.h"
+#include "run_environment.h"
+
+enum {
+    COLLECTOR_WAIT_MS = 60000, /* to finish writing after the program's end */
+    TRACE_WAIT_MS = 1000,      /* for a trace to appear: the collector of a very short program may just be starting */
+    TRACE_POLL_MS = 20,
+};
+
+static const char help[] = "usage: seep run [OPTIONS] [--] COMMAND [ARGUMENTS]\n"
+                           "\n"
+                           "Run a program and record its allocations. Ends with the program's exit status.\n"
+                           "\n"
+                           "  seep run -o x.seep -- ./server --port 8080\n"
+                           "\n"
+                           "  -o, --output FILE     the trace; %p in it stands for the process id; never overwritten\n"
+                           "                        (seep.<program>.<process id>.seep in the current directory)\n"
+                           "      --ring SIZE       most memory for events on their way to the file, 256K to 16G (64M)\n"
+                           "      --unwinder NAME   cfi, libunwind, or verify: both, and count differences (cfi)\n"
+                           "  -h, --help            this\n"
+                           "\n"
+                           "To trace without seep run: LD_PRELOAD=…/libseep.so SEEP_OPTIONS=output=FILE COMMAND\n";
+
+struct run {
+    struct run_options options;
+    char **command;
+    char shim[PATH_MAX];
+    char trace[PATH_MAX];
+};
+
+/* ---- options and checks ---- */
+
+static bool is_size(const char *s) {
+    size_t n = strspn(s, "0123456789");
+    return n > 0 && n < 20 && (!s[n] || (strchr("kKmMgG", s[n]) && !s[n + 1]));
+}
+
+static bool is_unwinder(const char *s) {
+    return strcmp(s, "cfi") == 0 || strcmp(s, "libunwind") == 0 || strcmp(s, "verify") == 0;
+}
+
+/* Returns -1 to go on, or the status to end with. */
+static int read_options(struct run *run, int argc, char **argv) {
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"ring", required_argument, NULL, 'r'},
+                                            {"unwinder", required_argument, NULL, 'u'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    opterr = 0; /* our own words for it */
+    for (int c; (c = getopt_long(argc, argv, "+o:h", options, NULL)) != -1;) {
+        if (c == 'h') {
+            fputs(help, stdout);
+            return SEEP_EXIT_DONE;
+        }
+        bool is_right = (c == 'o' && *optarg) || (c == 'r' && is_size(optarg)) || (c == 'u' && is_unwinder(optarg));
+        if (!is_right) {
+            diag_error("run: cannot make sense of '%s'; see seep run --help", argv[optind - 1]);
+            return SEEP_EXIT_USAGE;
+        }
+        *(c == 'o' ? &run->options.output : c == 'r' ? &run->options.ring : &run->options.unwinder) = optarg;
+    }
+    run->command = argv + optind;
+    if (!run->command[0]) {
+        diag_error("run: which command? See seep run --help");
+        return SEEP_EXIT_USAGE;
+    }
+    return -1;
+}
+
+/* Returns -1 to go on, or the status to end with. */
+static int check_command(struct run *run) {
+    char program[PATH_MAX], why[512];
+    int status = program_find(run->command[0], program, sizeof program);
+    if (status != 0) {
+        diag_error("cannot run %s: %s", program, status == SEEP_EXIT_NOT_FOUND ? "not found" : "not an executable file");
+        return status;
+    }
+    if (!program_takes_preload(program, why, sizeof why)) {
+        diag_error("cannot trace %s: it %s", program, why);
+        return SEEP_EXIT_USAGE;
+    }
+    return run_find_shim(run->shim) == 0 ? -1 : SEEP_EXIT_USAGE;
+}
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t child_pid;
+
+static const int forwarded[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+static const int endured[] = {SIGINT, SIGQUIT}; /* the terminal sends these to the child as well */
+
+enum { N_FORWARDED = sizeof forwarded / sizeof forwarded[0], N_ENDURED = sizeof endured / sizeof endured[0] };
+
+static void forward_signal(int number) {
+    int saved = errno;
+    kill((pid_t)child_pid, number);
+    errno = saved;
+}
+
+static void fill_signal_set(sigset_t *set) {
+    sigemptyset(set);
+    for (size_t i = 0; i < N_FORWARDED; i++) {
+        sigaddset(set, forwarded[i]);
+    }
+    for (size_t i = 0; i < N_ENDURED; i++) {
+        sigaddset(set, endured[i]);
+    }
+}
+
+/* What we are told to ignore (nohup) stays ignored. */
+static void set_handler(int number, void (*handler)(int)) {
+    struct sigaction before, action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+        sigaction(number, &action, NULL);
+    }
+}
+
+static void ignore_signal(int number) {
+    (void)number;
+}
+
+static void handle_signals(bool is_running) {
+    for (size_t i = 0; i < N_FORWARDED; i++) {
+        set_handler(forwarded[i], is_running ? forward_signal : SIG_DFL);
+    }
+    for (size_t i = 0; i < N_ENDURED; i++) {
+        set_handler(endured[i], is_running ? ignore_signal : SIG_DFL);
+    }
+}
+
+/* ---- the child ---- */
+
+static _Noreturn void become_command(struct run *run, int gate, const sigset_t *mask) {
+    char go;
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    if (read(gate, &go, 1) != 1 || run_trace_path(&run->options, run->command[0], getpid(), run->trace) != 0 ||
+        run_set_environment(&run->options, run->shim, run->trace) != 0) {
+        _exit(SEEP_EXIT_USAGE);
+    }
+    execvp(run->command[0], run->command);
+    int status = errno == ENOENT ? SEEP_EXIT_NOT_FOUND : SEEP_EXIT_NOT_EXECUTABLE;
+    diag_error("cannot run %s: %s", run->command[0], strerror(errno));
+    _exit(status);
+}
+
+/* Start the command, stopped at the gate. Returns its pid, or -1 after one line on stderr. */
+static pid_t fork_child(struct run *run, int *gate) {
+    int ends[2];
+    sigset_t held, mask;
+    if (pipe(ends) != 0) {
+        diag_error("cannot run %s: %s", run->command[0], strerror(errno));
+        return -1;
+    }
+    fill_signal_set(&held);
+    sigprocmask(SIG_BLOCK, &held, &mask); /* until there is a child to forward them to */
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[1]);
+        fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+        become_command(run, ends[0], &mask);
+    }
+    if (child > 0) {
+        child_pid = child;
+        signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would take the child's status away */
+        handle_signals(true);
+    } else {
+        diag_error("cannot run %s: %s", run->command[0], strerror(errno));
+        close(ends[1]);
+    }
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    close(ends[0]);
+    *gate = ends[1];
+    return child;
+}
+
+/* Wait for the child's end. Signals are no longer forwarded once its pid can be another's. */
+static int wait_for(pid_t child) {
+    siginfo_t info;
+    int status = 0;
+    while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    }
+    handle_signals(false);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+}
+
+/* ---- the trace ---- */
+
+static void sleep_ms(unsigned ms) {
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
+}
+
+static bool wait_for_trace(const char *path) {
+    for (unsigned waited_ms = 0; access(path, F_OK) != 0; waited_ms += TRACE_POLL_MS) {
+        if (waited_ms >= TRACE_WAIT_MS) {
+            return false;
+        }
+        sleep_ms(TRACE_POLL_MS);
+    }
+    return true;
+}
+
+static void print_summary(const char *trace, const struct profile *p) {
+    uint64_t n_lost = p->lost_events + p->n_events_missing;
+    diag_error("trace in %s: %" PRIu64 " allocations, %" PRIu64 " B unreleased in %" PRIu64 " blocks, %" PRIu64
+               " events lost%s; read it with: seep report %s",
+               trace, p->total.calls, p->total.unreleased_bytes, p->total.unreleased_blocks, n_lost,
+               p->is_complete ? "" : ", not complete", trace);
+}
+
+/* Say on one line what became of the trace. */
+static void tell_trace(const char *trace) {
+    if (!wait_for_trace(trace)) {
+        diag_error(
+            "no trace was written: %s did not appear; the program may have dropped LD_PRELOAD or refused new processes",
+            trace);
+        return;
+    }
+    if (!file_lock_wait(trace, COLLECTOR_WAIT_MS)) {
+        diag_warning("%s is still being written, by the recorder of a process that lives on; go on without waiting", trace);
+    }
+    struct profile p;
+    int result = profile_load(&p, trace, NULL, NULL);
+    if (result == 0 && !p.is_complete && !p.is_recording) {
+        /* Between its creation and its lock a trace looks abandoned. */
+        sleep_ms(TRACE_WAIT_MS);
+        profile_free(&p);
+        result = profile_load(&p, trace, NULL, NULL);
+    }
+    if (result == 0) {
+        print_summary(trace, &p);
+    }
+    profile_free(&p);
+}
+
+/* End as the child did, so that the caller sees the same. */
+static int end_like(int status) {
+    if (!WIFSIGNALED(status)) {
+        return WEXITSTATUS(status);
+    }
+    int number = WTERMSIG(status);
+    sigset_t set;
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0}); /* the core dump worth having is the child's */
+    signal(number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);
+    return 128 + number;
+}
+
+int run_main(int argc, char **argv) {
+    struct run run = {0};
+    int gate;
+    int status = read_options(&run, argc, argv);
+    if (status < 0) {
+        status = check_command(&run);
+    }
+    if (status >= 0) {
+        return status;
+    }
+    pid_t child = fork_child(&run, &gate);
+    if (child < 0) {
+        return SEEP_EXIT_USAGE;
+    }
+    bool is_ready =
+        run_trace_path(&run.options, run.command[0], child, run.trace) == 0 && run_check_trace_path(run.trace) == 0;
+    if (is_ready && write(gate, "", 1) != 1) {
+        is_ready = false;
+    }
+    close(gate);
+    status = wait_for(child);
+    if (!is_ready) {
+        return SEEP_EXIT_USAGE;
+    }
+    fflush(stdout);
+    tell_trace(run.trace);
+    return end_like(status);
+}

@@ -1,0 +1,35 @@
+/* run_environment.h - what `seep run` puts into a program's environment, and where its trace goes. */
+#ifndef SEEP_RUN_ENVIRONMENT_H
+#define SEEP_RUN_ENVIRONMENT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "attributes.h"
+
+/* What the user asked for; NULL = nothing. */
+struct run_options {
+    const char *output;
+    const char *ring;
+    const char *unwinder;
+};
+
+/* Find libseep.so: beside this executable, else in ../lib/seep.
+ * Returns  0, or -1 after one line on stderr */
+MUST_CHECK int run_find_shim(char path[PATH_MAX]);
+
+/* The name of the trace of this process: as asked, with the pid for each "%p", or seep.<program>.<pid>.seep.
+ * Returns  0, or -1 after one line on stderr */
+MUST_CHECK int run_trace_path(const struct run_options *options, const char *program, pid_t pid, char path[PATH_MAX]);
+
+/* May a trace be made there? Neither does it exist already nor is its directory out of reach.
+ * Returns  0, or -1 after one line on stderr */
+MUST_CHECK int run_check_trace_path(const char *path);
+
+/* Set LD_PRELOAD and SEEP_OPTIONS of this process for the program that it is about to become.
+ * Returns  0, or -1 after one line on stderr */
+MUST_CHECK int run_set_environment(const struct run_options *options, const char *shim, const char *trace);
+
+#endif

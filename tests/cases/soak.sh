@@ -1,0 +1,71 @@
+# soak.sh - the long repeats (make soak).
+# shellcheck shell=bash disable=SC2154
+
+case_random_books() { # 1800 s
+    for i in $(seq 100); do
+        mkdir -p run
+        (
+            cd run
+            rm -f ./*
+            case $((i % 4)) in
+            0) books_case "random_threads $((1 + i % 7)) 200000 $i ordered" '' '' ;;
+            1) books_case "random_threads $((1 + i % 16)) 100000 $i" '' bare ;;
+            2) books_case "random_threads $((1 + i % 7)) 100000 $i" \
+                'GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1' '' ;;
+            3) books_case "random_threads $((1 + i % 7)) 100000 $i" "LD_PRELOAD=lib$(
+                set -- jemalloc.so.2 tcmalloc.so.4 mimalloc.so.2
+                shift $((i / 4 % 3))
+                echo "$1"
+            )" '' ;;
+            esac
+        ) || fail "run $i"
+    done
+}
+
+case_realloc_race() { # 600 s
+    for i in $(seq 100); do
+        mkdir -p run
+        (cd run && rm -f ./* && books_case realloc_race 'GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1' '') ||
+            fail "run $i"
+    done
+}
+
+case_signals() { # 900 s
+    for i in $(seq 50); do
+        mkdir -p run
+        (cd run && rm -f ./* && books_case signal_alloc '' lost-ok) || fail "run $i"
+    done
+}
+
+case_sudden_end() { # 900 s
+    # shellcheck source=/dev/null
+    . "$ROOT/tests/cases/sudden_end.sh"
+    for i in $(seq 100); do
+        rm -f oracle a.seep
+        background log env "LD_PRELOAD=$LIBSEEP" "SEEP_OPTIONS=output=$PWD/a.seep" "$TARGETS/killed" oracle
+        sleep "0.$((10 + RANDOM % 80))"
+        kill -KILL "$background_pid"
+        gone "$background_pid" 5
+        agrees_with_oracle a.seep oracle || fail "run $i"
+    done
+}
+
+case_cut_everywhere() { # 3600 s
+    status_of 3 "$SEEP" run -o good.seep -- "$TARGETS/plain" 2>err
+    python3 "$LIB/damage.py" "$BUILD/asan/seep" good.seep cut 0
+}
+
+case_flips() { # 3600 s
+    status_of 3 "$SEEP" run -o good.seep -- "$TARGETS/plain" 2>err
+    python3 "$LIB/damage.py" "$BUILD/asan/seep" good.seep flip 10000 "$RANDOM"
+}
+
+case_undefined_behaviour() { # 900 s
+    # The shim built to trap at undefined behaviour, under the programs that ask most of it.
+    LIBSEEP=$BUILD/ubsan/libseep.so
+    for target in 'random_threads 4 200000 1' realloc_edges c_functions operator_new 'adversarial 50' children library_reopen; do
+        rm -f trace.seep
+        env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS="output=$PWD/trace.seep" bash -c "exec $TARGETS/$target" >out 2>err || fail "$target: $?"
+        rm -f trace.seep*
+    done
+}

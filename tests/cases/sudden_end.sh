@@ -1,0 +1,103 @@
+# sudden_end.sh - programs that are killed: the report has everything up to then.
+# shellcheck shell=bash disable=SC2154
+
+# The oracle file holds how many allocations and frees the program has done; it counts right after each.
+agrees_with_oracle() { # TRACE ORACLE
+    wait_trace_end "$1"
+    report_json "$1" >report.json 2>report.err
+    python3 - "$2" report.json <<'PY'
+import json, struct, sys
+allocations, frees = struct.unpack("<QQ", open(sys.argv[1], "rb").read(16))
+report = json.load(open(sys.argv[2]))
+calls = sum(s["calls"] for s in report["sites"] if s["function"] == "site_until_killed")
+blocks = sum(s["unreleased_blocks"] for s in report["sites"] if s["function"] == "site_until_killed")
+print("oracle %d - %d, report %d calls, %d blocks" % (allocations, frees, calls, blocks))
+if report["trace"]["lost_events"]:
+    sys.exit("events lost")
+if not allocations <= calls <= allocations + 1:
+    sys.exit("calls")
+if not frees <= calls - blocks <= frees + 1:
+    sys.exit("frees")
+if allocations < 1000:
+    sys.exit("this tested nothing")
+PY
+}
+
+# The collector may need a moment to see that the program is gone.
+wait_trace_end() {
+    wait_trace "$1"
+}
+
+case_sigkill_under_run() {
+    background log "$SEEP" run -o a.seep -- "$TARGETS/killed" oracle
+    sleep 1
+    pid=$(pgrep -P "$background_pid" -x killed || true)
+    [ -n "$pid" ] || fail "the program does not run"
+    kill -KILL "$pid"
+    status_of 137 wait "$background_pid"
+    agrees_with_oracle a.seep oracle
+    [ "$(json report.json '.trace.complete')" = true ] || fail "not complete"
+    "$SEEP" info a.seep >info.txt
+    has info.txt 'signal 9|SIGKILL|Killed|killed'
+}
+
+case_sigkill_bare() {
+    for delay in 0.1 0.3 0.6; do
+        rm -f oracle
+        background log env "LD_PRELOAD=$LIBSEEP" "SEEP_OPTIONS=output=a$delay.seep" "$TARGETS/killed" oracle
+        sleep $delay
+        kill -KILL "$background_pid"
+        gone "$background_pid" 5
+        agrees_with_oracle a$delay.seep oracle
+    done
+}
+
+case_each_way_to_end() {
+    for how in kill abort segv _exit; do
+        rm -f oracle native
+        native=0 traced=0
+        (ulimit -c 0 && exec "$TARGETS/killed" native 20000 $how) 2>/dev/null || native=$?
+        (ulimit -c 0 && exec env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS=output=$how.seep "$TARGETS/killed" oracle 20000 $how) || traced=$?
+        [ $native = $traced ] || fail "$how: exit status $traced, must be $native"
+        cmp -n 16 native oracle || fail "$how: the program did something else"
+        agrees_with_oracle $how.seep oracle
+    done
+}
+
+case_processor_time_limit() {
+    status=0
+    (ulimit -c 0 && ulimit -t 1 && exec env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle) || status=$?
+    [ $status -gt 128 ] || fail "exit status $status"
+    agrees_with_oracle a.seep oracle
+}
+
+case_read_while_running() {
+    background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle
+    pid=$background_pid
+    sleep 1
+    for _ in 1 2 3; do
+        report_json a.seep >running.json 2>err
+        [ "$(json running.json .trace.complete)" = false ] || fail "it cannot be complete while the program runs"
+        sleep 0.2
+    done
+    [ "$(json running.json .totals.allocations)" -gt 1000 ] || fail "nothing in it"
+    kill -KILL "$pid"
+    gone "$pid" 5
+    agrees_with_oracle a.seep oracle
+}
+
+case_both_killed() {
+    # Program and collector die at once, as with a container: what is in the ring file must still be found.
+    background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle
+    pid=$background_pid
+    sleep 1
+    for c in /proc/[0-9]*; do
+        if [ "$(readlink "$c/exe" 2>/dev/null)" = "$BUILD/seep-collect" ] && grep -qs "$PWD/" "$c/maps"; then
+            kill -KILL "$pid" "${c#/proc/}"
+        fi
+    done
+    gone "$pid" 5
+    "$SEEP" report --format json a.seep >report.json 2>err || fail "no report: $(cat err)"
+    [ "$(json report.json .totals.allocations)" -gt 1000 ] || fail "nothing in it"
+    [ "$(json report.json .trace.complete)" = false ] || fail "complete?"
+}

@@ -1,0 +1,375 @@
+#!/usr/bin/env python3
+"""trace_write.py - write seep traces from a list of events, from include/FORMAT.md alone.
+
+Written against the description and not against the C code, so that a trace made here and read there proves the description.
+Blocks of memory have names here (any hashable); which token that makes is this file's business:
+
+    w = TraceWriter()
+    w.start(); w.process(42, 1, "/bin/x", ["x", "-v"]); w.thread(0, 42, 42, "main")
+    s = w.stack(w.stack(0, 0x401000), 0x402000)
+    w.alloc(0, "a", s, 100); w.free(0, "a"); w.undo(0)
+    w.end()
+    open("x.seep", "wb").write(w.image())
+
+Run as a program it writes the small valid traces of the fuzz corpus into a directory.
+"""
+import os
+import struct
+import sys
+import zlib
+
+RECORDS, EVENTS, INDEX = 1, 2, 3
+CONTROL, LITERALS, INTERLEAVE, SIZES, INFO_STACKS, CODES, STACK_LITERALS, TIMES = range(8)
+M32, M64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
+
+
+def varint(v):
+    out = bytearray()
+    while v >= 0x80:
+        out.append(v & 0x7F | 0x80)
+        v >>= 7
+    out.append(v)
+    return bytes(out)
+
+
+def zigzag(v):
+    return varint(v << 1 if v >= 0 else -v * 2 - 1)
+
+
+def string(s):
+    b = s if isinstance(s, bytes) else s.encode()
+    return varint(len(b)) + b
+
+
+def signed64(v):
+    v &= M64
+    return v - (1 << 64) if v >> 63 else v
+
+
+class TraceWriter:
+    def __init__(self, events_per_block=65536, blocks_per_checkpoint=32, level=1):
+        self.events_per_block = events_per_block
+        self.blocks_per_checkpoint = blocks_per_checkpoint
+        self.level = level
+        self.blocks = []        # finished file blocks: (kind, is_checkpoint, bytes)
+        self.records = bytearray()
+        self.stacks = [(0, 0)]  # parent, ip
+        self.stack_ids = {}
+        self.infos = {}         # (stack, size) -> id
+        self.block_info = {}    # name of a block of memory -> info id
+        self.last_alloc = {}    # thread -> name
+        self.last_free = {}     # thread -> name
+        self.births = {}        # name -> ms
+        self.ms = 0
+        self.n_event_blocks = 0
+        self.n_events = self.n_allocs = self.n_frees = self.n_undone = 0
+        self.index = []
+        self.mark = 0
+        self.is_complete = False
+        self.restart()
+        self.begin()
+
+    # ---- predictions
+
+    def restart(self):
+        self.recent, self.follow, self.pairs = {}, {}, {}
+        self.context = {}
+        self.last_ip = 0
+        self.deflate = zlib.compressobj(self.level, zlib.DEFLATED, -15)
+
+    def begin(self):
+        self.columns = [bytearray() for _ in range(8)]
+        self.first_event = self.n_events
+        self.first_info, self.first_stack = len(self.infos) + 1, len(self.stacks)
+        self.next_new = self.first_info
+        self.info_before = 0
+        self.hits = 0
+        self.threads = []
+        self.run = None         # [thread, events]
+        self.start_ns = self.ms * 1000000
+        self.clock, self.last_time = self.ms, 0
+
+    # ---- definitions
+
+    def stack(self, parent, ip):
+        """The id of this node of the call tree, defined at need."""
+        if (parent, ip) in self.stack_ids:
+            return self.stack_ids[parent, ip]
+        here = len(self.stacks)
+        slot = (self.stacks[parent][1] * 0x9E3779B97F4A7C15 & M64) >> (64 - 14)
+        pair = self.pairs.setdefault(slot, [0, 0])
+        code = 0 if pair[0] == ip else 1 if pair[1] == ip else 2
+        literals = self.columns[STACK_LITERALS]
+        if parent == here - 1:
+            code |= 4
+        else:
+            literals += varint(here - parent)
+        if code & 3 == 2:
+            literals += zigzag(signed64(ip - self.last_ip))
+            self.last_ip = ip
+        if pair[0] != ip:
+            pair[:] = [ip, pair[0]]
+        self.columns[CODES].append(code)
+        self.stacks.append((parent, ip))
+        self.stack_ids[parent, ip] = here
+        return here
+
+    def info(self, stack, size):
+        if (stack, size) not in self.infos:
+            self.infos[stack, size] = len(self.infos) + 1
+            self.columns[SIZES] += varint(size)
+            self.columns[INFO_STACKS] += zigzag(stack - self.info_before)
+            self.info_before = stack
+        return self.infos[stack, size]
+
+    # ---- events
+
+    def at(self, ms):
+        """The events from here on happen at this time."""
+        self.ms = max(ms, self.ms)
+
+    def alloc(self, thread, name, stack, size):
+        info = self.info(stack, size)
+        self.block_info[name] = info
+        self.births[name] = self.ms
+        self.last_alloc[thread] = name
+        self.n_allocs += 1
+        self.token(thread, 2 * info + 2)
+
+    def free(self, thread, name):
+        info = self.block_info[name]
+        self.last_free[thread] = (name, info, self.births.pop(name))
+        del self.block_info[name]
+        self.n_frees += 1
+        self.token(thread, 1 if self.last_alloc.get(thread, self) == name else 2 * info + 3)
+
+    def undo(self, thread):
+        name, info, birth = self.last_free.pop(thread)
+        self.block_info[name], self.births[name] = info, birth
+        self.n_undone += 1
+        self.token(thread, 0)
+
+    def token(self, thread, token):
+        if self.records:
+            self.flush_records()
+        count = self.n_events - self.first_event
+        if self.ms > self.clock:
+            self.columns[TIMES] += varint(count - self.last_time) + varint(self.ms - self.clock)
+            self.clock, self.last_time = self.ms, count
+        self.encode(thread, token)
+        if self.run and self.run[0] == thread:
+            self.run[1] += 1
+        else:
+            self.close_run()
+            self.run = [thread, 1]
+        self.n_events += 1
+        if count + 1 >= self.events_per_block:
+            self.flush_events()
+
+    def encode(self, thread, token):
+        a, b, c = self.context.get(thread, (0, 0, 0))
+        slot = ((a * 0x9E3779B1 & M32) ^ (b * 0x85EBCA77 & M32) ^ (c * 0xC2B2AE3D & M32)) >> (32 - 18)
+        after = (a * 0x9E3779B1 & M32) >> (32 - 18)
+        pair = self.recent.setdefault(slot, [0, 0])
+        self.context[thread] = (token, a, b)
+        if pair[0] == token:
+            self.hits += 1
+            return
+        while self.hits >= 63:
+            self.columns[CONTROL].append(63 << 2)
+            self.hits -= 63
+        if pair[1] == token:
+            kind = 0
+        elif self.follow.get(after, 0) == token:
+            kind = 1
+        elif token == 2 * self.next_new + 2:
+            kind = 2
+        else:
+            kind = 3
+            self.columns[LITERALS] += varint(token)
+        if token == 2 * self.next_new + 2:
+            self.next_new += 1
+        if kind:
+            self.follow[after] = token
+        self.columns[CONTROL].append(self.hits << 2 | kind)
+        self.hits = 0
+        pair[:] = [token, pair[0]]
+
+    def close_run(self):
+        if not self.run:
+            return
+        thread, n = self.run
+        at = self.threads.index(thread) if thread in self.threads else None
+        kind = at - 1 if at else 3
+        self.columns[INTERLEAVE].append(kind << 6 | min(n - 1, 63))
+        if kind == 3:
+            self.columns[INTERLEAVE] += varint(thread)
+        if n - 1 >= 63:
+            self.columns[INTERLEAVE] += varint(n - 64)
+        if at is not None:
+            self.threads.pop(at)
+        self.threads = ([thread] + self.threads)[:4]
+        self.run = None
+
+    # ---- file blocks
+
+    def file_block(self, kind, flags, raw, stored, is_checkpoint=False):
+        head = b"SBLK" + struct.pack("<BBHII", kind, flags, 0, len(raw), len(stored))
+        crc = zlib.crc32(stored, zlib.crc32(head))
+        self.blocks.append((kind, is_checkpoint, head + struct.pack("<I", crc) + stored))
+
+    def size(self):
+        return 16 + sum(len(b[2]) for b in self.blocks)
+
+    def flush_records(self):
+        if self.records:
+            raw = bytes(self.records)
+            z = zlib.compressobj(self.level, zlib.DEFLATED, -15)
+            self.file_block(RECORDS, 0, raw, z.compress(raw) + z.flush())
+            self.records = bytearray()
+
+    def flush_events(self):
+        n = self.n_events - self.first_event
+        n_infos, n_stacks = len(self.infos) + 1 - self.first_info, len(self.stacks) - self.first_stack
+        if not (n or n_infos or n_stacks):
+            return
+        self.close_run()
+        head = [n, self.first_event, self.start_ns, self.mark, self.first_info, n_infos, self.first_stack, n_stacks]
+        raw = b"".join(varint(v) for v in head + [len(c) for c in self.columns]) + b"".join(self.columns)
+        is_checkpoint = self.n_event_blocks % self.blocks_per_checkpoint == 0
+        if is_checkpoint:
+            self.index.append((self.size(), self.start_ns // 1000000, self.first_event))
+        stored = self.deflate.compress(raw) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
+        self.file_block(EVENTS, 1 if is_checkpoint else 0, raw, stored, is_checkpoint)
+        self.n_event_blocks += 1
+        if self.n_event_blocks % self.blocks_per_checkpoint == 0:
+            self.restart()
+        self.begin()
+
+    # ---- records
+
+    def record(self, kind, payload):
+        self.records += varint(kind) + varint(len(payload)) + payload
+
+    def numbers(self, kind, *values):
+        self.record(kind, b"".join(varint(v) for v in values))
+
+    def start(self, version="0.1.0", real_ns=1700000000 * 10**9, options="output=x.seep", ticks=0):
+        self.record(1, string(version) + varint(real_ns) + string(options) + varint(ticks))
+
+    def process(self, pid, ppid, executable, arguments, ns=0):
+        args = b"".join(string(a) for a in arguments)
+        self.record(2, varint(pid) + varint(ppid) + varint(ns) + string(executable) + varint(len(arguments)) + args)
+
+    def process_end(self, pid, ns, kind, value):
+        self.numbers(3, pid, ns, kind, value)
+
+    def thread(self, index, pid, tid, name, ns=0):
+        self.record(4, varint(index) + varint(pid) + varint(tid) + varint(ns) + string(name))
+
+    def module(self, ident, pid, epoch, bias, start, end, build_id, path):
+        self.record(5, b"".join(map(varint, (ident, pid, epoch, bias, start, end))) + string(build_id) + string(path))
+
+    def epoch(self, pid, epoch, gone):
+        self.numbers(6, pid, epoch, len(gone), *gone)
+
+    def marked(self, name):
+        self.flush_events()
+        self.mark += 1
+        self.record(7, varint(self.mark) + varint(self.ms * 1000000) + string(name))
+
+    def memory(self, pid, ns, now, peak):
+        self.numbers(8, pid, ns, now, peak)
+
+    def lost(self, key, count, text, is_events):
+        self.record(9, string(key) + varint(count) + string(text) + varint(is_events))
+
+    def note(self, pid, text):
+        self.record(12, varint(pid) + string(text))
+
+    def thread_name(self, index, name):
+        self.record(13, varint(index) + string(name))
+
+    def end(self):
+        """Close the trace: survivors, END, the index."""
+        self.flush_events()
+        alive = {}
+        for name, info in self.block_info.items():
+            blocks, birth = alive.get(info, (0, self.births[name]))
+            alive[info] = (blocks + 1, min(birth, self.births[name]))
+        before, items = 0, []
+        for info in sorted(alive):
+            items += [info - before, *alive[info]]
+            before = info
+        self.numbers(10, len(alive), *items)
+        self.numbers(11, self.ms * 1000000, self.n_events, self.n_allocs, self.n_frees, self.n_undone, 5000000, 6 << 20)
+        self.flush_records()
+        raw, before = varint(len(self.index)), (0, 0, 0)
+        for entry in self.index:
+            raw += b"".join(varint(x - y) for x, y in zip(entry, before))
+            before = entry
+        z = zlib.compressobj(self.level, zlib.DEFLATED, -15)
+        self.file_block(INDEX, 0, raw, z.compress(raw) + z.flush())
+        self.is_complete = True
+
+    def image(self, major=1, minor=0):
+        """The whole file. A trace without end() is one whose recorder stopped there."""
+        if not self.is_complete:
+            self.flush_events()
+            self.flush_records()
+        return b"SEEP\r\n\x1a\n" + struct.pack("<HHI", major, minor, 0) + b"".join(b[2] for b in self.blocks)
+
+
+def small(**options):
+    """One of everything."""
+    w = TraceWriter(**options)
+    w.start()
+    w.process(42, 1, "/usr/bin/demo", ["demo", "-v"])
+    w.thread(0, 42, 42, "demo")
+    w.thread(1, 42, 43, "worker")
+    w.module(1, 42, 0, 0x400000, 0x400000, 0x500000, bytes(range(20)), "/usr/bin/demo")
+    w.module(2, 42, 0, 0x7F0000000000, 0x7F0000000000, 0x7F0000100000, b"\xab" * 20, "/usr/lib/libplug.so")
+    main = w.stack(0, 0x401234)
+    for i in range(40):
+        w.at(i * 3)
+        w.alloc(i % 2, i, w.stack(main, 0x402000 + i % 5 * 16), 16 << (i % 3))
+        if i % 3:
+            w.free(i % 2, i)
+        if i % 7 == 5:
+            w.undo(i % 2)
+    w.epoch(42, 1, [2])
+    w.marked("warm")
+    after = w.stack(w.stack(0, 1), 0x401300)
+    for i in range(100, 300):
+        w.alloc(0, i, after, 24)
+        w.free(0, i)
+    w.memory(42, 90000000, 3 << 20, 4 << 20)
+    w.lost("ring-full", 3, "events dropped because the ring was full", 1)
+    w.note(42, "unwinder cfi")
+    w.process_end(42, 120000000, 1, 0)
+    w.end()
+    return w
+
+
+def write_corpus(directory):
+    os.makedirs(directory, exist_ok=True)
+    cut = small(events_per_block=50, blocks_per_checkpoint=2)
+    empty = TraceWriter()
+    empty.start()
+    empty.end()
+    images = {
+        "small.seep": small().image(),
+        "many-blocks.seep": small(events_per_block=20, blocks_per_checkpoint=4).image(),
+        "cut.seep": cut.image()[:-150],
+        "no-events.seep": empty.image(),
+        "stored.seep": small(level=0).image(),  # not compressed: mutations reach the columns
+    }
+    for name, image in images.items():
+        with open(os.path.join(directory, name), "wb") as f:
+            f.write(image)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: trace_write.py DIRECTORY")
+    write_corpus(sys.argv[1])

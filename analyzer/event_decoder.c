@@ -242,7 +242,7 @@ static uint32_t missed_token(struct event_decoder *d, struct token_cursor *c, st
         token = token_alloc(c->new_info);
         break;
     case TOKEN_KIND_LITERAL:
-        token = varint_get(&c->literals);
+        token = token_from_literal(context, varint_get(&c->literals));
         break;
     }
     if (token >= c->end_token || (token >> 1) == 1) { /* 2 and 3 would be info 0 */

@@ -9,7 +9,7 @@ enum {
     RUN_LENGTH_BITS = 6,
     RUN_LENGTH_MAX = (1 << RUN_LENGTH_BITS) - 1,
     RUN_OTHER_THREAD = 3,
-    /* Most bytes of a token: a control byte of its own and one for each 63 hits, a literal of 32 bits, a run of one
+    /* Most bytes of a token: a control byte of its own and one for each 63 hits, a literal of 33 bits, a run of one
      * event with thread and length. */
     CONTROL_BYTES_MAX = 2,
     LITERAL_BYTES_MAX = 5,
@@ -184,7 +184,7 @@ static void encode_run(struct encoder *e, struct token_context *context, const u
             *control++ = (uint8_t)(n_hits << 2 | kind);
             n_hits = 0;
             if (kind == TOKEN_KIND_LITERAL) {
-                literal = varint_put(literal, token);
+                literal = varint_put(literal, token_to_literal(c, token));
             }
             e->next_new_info += kind == TOKEN_KIND_NEW;
             token_learn(pair, follow, kind, token);

@@ -4,7 +4,7 @@
  * memory that exec replaces), so a small program of its own stands between. What the command started and waited for counts
  * as its own. The command gets a process group; it is killed when the time is up, and when this program is told to end.
  *
- *   measure -o RESULT [-t SECONDS] [-e NAME=VALUE]... -- COMMAND...
+ *   measure -o RESULT [-t SECONDS] [-m MEGABYTES] [-e NAME=VALUE]... -- COMMAND...
  */
 #include <errno.h>
 #include <signal.h>
@@ -36,8 +36,12 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void run_child(char **env, int n_env, char **command) {
+static void run_child(char **env, int n_env, long limit_mb, char **command) {
     setpgid(0, 0);
+    if (limit_mb > 0) {
+        struct rlimit limit = {(rlim_t)limit_mb << 20, (rlim_t)limit_mb << 20};
+        setrlimit(RLIMIT_AS, &limit);
+    }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int i = 0; i < n_env; i++) {
         putenv(env[i]);
@@ -64,11 +68,14 @@ int main(int argc, char **argv) {
     const char *result = NULL;
     char *env[32];
     int n_env = 0, limit_s = 300;
-    for (int c; (c = getopt(argc, argv, "+o:t:e:")) != -1;) {
+    long limit_mb = 0;
+    for (int c; (c = getopt(argc, argv, "+o:t:m:e:")) != -1;) {
         if (c == 'o') {
             result = optarg;
         } else if (c == 't') {
             limit_s = atoi(optarg);
+        } else if (c == 'm') {
+            limit_mb = atol(optarg);
         } else if (c == 'e' && n_env < 32) {
             env[n_env++] = optarg;
         } else {
@@ -76,7 +83,7 @@ int main(int argc, char **argv) {
         }
     }
     if (!result || !argv[optind]) {
-        fputs("usage: measure -o RESULT [-t SECONDS] [-e NAME=VALUE]... -- COMMAND...\n", stderr);
+        fputs("usage: measure -o RESULT [-t SECONDS] [-m MEGABYTES] [-e NAME=VALUE]... -- COMMAND...\n", stderr);
         return 2;
     }
     struct sigaction act = {.sa_handler = end_child};
@@ -86,7 +93,7 @@ int main(int argc, char **argv) {
     double start = now();
     child = fork();
     if (child == 0) {
-        run_child(env, n_env, argv + optind);
+        run_child(env, n_env, limit_mb, argv + optind);
     }
     setpgid((pid_t)child, (pid_t)child);
     alarm((unsigned)limit_s);

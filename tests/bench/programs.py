@@ -38,7 +38,7 @@ class Program:
 
 
 def process_cpu(pid):
-    """CPU seconds of a process so far, ended threads included, to the nanosecond (the clock that clock_getcpuclockid(3) gives)."""
+    """CPU seconds of a process so far, ended threads included (the clock that clock_getcpuclockid(3) gives)."""
     return time.clock_gettime((~pid << 3) | 2)
 
 
@@ -168,8 +168,8 @@ def find(name):
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
 
 
-NEEDS = {"cc1": "gcc", "cc1plus": "g++", "python": "/usr/bin/python3", "perl": "perl", "nginx": "nginx", "redis": "redis-benchmark",
-         "s_server": "openssl"}
+NEEDS = {"cc1": "gcc", "cc1plus": "g++", "python": "/usr/bin/python3", "perl": "perl", "nginx": "nginx",
+         "redis": "redis-benchmark", "s_server": "openssl"}
 NAMES = ["micro", "busy", "cc1", "cc1plus", "python", "perl", "nginx", "redis", "s_server", "many"]
 
 

@@ -109,7 +109,8 @@ class Targets:
                 self.at_most("goal", f"micro {walk}, ns per further frame", (added[walk, 60] - added[walk, 20]) / 40, 0.5)
 
     def cpu_goals(self):
-        for name, application, total in (("cc1", 1.18, 1.27), ("python", 1.35, 1.48), ("nginx", 1.18, 1.22), ("redis", 1.08, 1.13)):
+        for name, application, total in (("cc1", 1.18, 1.27), ("python", 1.35, 1.48), ("nginx", 1.18, 1.22),
+                                         ("redis", 1.08, 1.13)):
             if name in self.programs:
                 ratio = self.programs[name]["ratio"]["seep"]
                 self.at_most("goal", f"{name}, application CPU against untraced", ratio["cpu"], application)
@@ -189,6 +190,8 @@ def render(results):
     if results["analysis"]:
         lines += reading_table(results["analysis"]) + [""]
     lines += [f"skipped: {name}: {why}" for name, why in results["skipped"].items()]
+    lines += [f"heaptrack on {name}, within 4 GB and 120 s: {a['heaptrack_failure']}" for name, a in results["analysis"].items()
+              if "heaptrack_failure" in a]
     lines += target_table(results["targets"])
     missed = [t for t in results["targets"] if t["kind"] == "target" and not t["met"]]
     judged = [t for t in results["targets"] if t["kind"] == "target"]

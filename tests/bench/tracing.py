@@ -166,15 +166,17 @@ class Tools:
                 subprocess.run([os.environ.get("CC", "gcc"), "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-pthread", "-o",
                                 program, source], check=True)
 
-    def measure(self, command, environment=(), limit_s=300, directory=None, output=None):
+    def measure(self, command, environment=(), limit_s=300, limit_mb=0, directory=None, output=None):
         """Run a command to its end. Returns {wall, cpu, peak_bytes, output}; raises when it fails."""
         result = os.path.join(directory, "measure.json")
         settings = [a for k, v in dict(environment).items() for a in ("-e", f"{k}={v}")]
         to = open(output, "w") if output else subprocess.PIPE
-        process = start([os.path.join(self.bin, "measure"), "-o", result, "-t", str(limit_s), *settings, "--", *command],
-                        stdin=subprocess.DEVNULL, stdout=to, stderr=subprocess.PIPE, text=True, cwd=directory)
+        process = start([os.path.join(self.bin, "measure"), "-o", result, "-t", str(limit_s), "-m", str(limit_mb), *settings,
+                         "--", *command], stdin=subprocess.DEVNULL, stdout=to, stderr=subprocess.PIPE, text=True, cwd=directory)
         out, err = process.communicate()
         started.pop(process.pid, None)
+        if output:
+            to.close()
         with open(result) as f:
             use = json.load(f)
         if use["timed_out"] or use["status"] != 0:

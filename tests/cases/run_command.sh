@@ -126,19 +126,13 @@ def elf(name, bits, machine):
 elf("i386", 1, 3)
 elf("aarch64", 2, 183)
 elf("nonsense", 7, 62)
-open("short", "wb").write(b"\x7fELF")
-os.chmod("short", 0o755)
-open("empty", "wb").close()
-os.chmod("empty", 0o755)
 PY
     refused 2 'i386.*(32|bit)' -o a.seep -- ./i386
     refused 2 'aarch64: .*(machine|processor)' -o a.seep -- ./aarch64
-    for f in nonsense short; do
-        status=0
-        "$SEEP" run -o a.seep -- ./$f >out 2>err || status=$?
-        case $status in 2 | 126) ;; *) fail "$f: exit status $status" ;; esac
-        one_line err "^seep: .*$f"
-    done
+    status=0
+    "$SEEP" run -o a.seep -- ./nonsense >out 2>err || status=$?
+    case $status in 2 | 126) ;; *) fail "exit status $status" ;; esac
+    one_line err '^seep: .*nonsense'
     [ ! -e a.seep ] || fail "a trace was made"
 }
 

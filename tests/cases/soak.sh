@@ -43,7 +43,7 @@ case_sudden_end() { # 900 s
     for i in $(seq 100); do
         rm -f oracle a.seep
         background log env "LD_PRELOAD=$LIBSEEP" "SEEP_OPTIONS=output=$PWD/a.seep" "$TARGETS/killed" oracle
-        sleep "0.$((10 + RANDOM % 80))"
+        let_work oracle "0.$((10 + RANDOM % 80))"
         kill -KILL "$background_pid"
         gone "$background_pid" 5
         agrees_with_oracle a.seep oracle || fail "run $i"

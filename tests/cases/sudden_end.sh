@@ -3,7 +3,7 @@
 
 # The oracle file holds how many allocations and frees the program has done; it counts right after each.
 agrees_with_oracle() { # TRACE ORACLE
-    wait_trace_end "$1"
+    wait_trace "$1"
     report_json "$1" >report.json 2>report.err
     python3 - "$2" report.json <<'PY'
 import json, struct, sys
@@ -23,14 +23,20 @@ if allocations < 1000:
 PY
 }
 
-# The collector may need a moment to see that the program is gone.
-wait_trace_end() {
-    wait_trace "$1"
+# Until the program has done some work; then SECONDS more.
+let_work() { # ORACLE SECONDS
+    local n=500
+    until [ -s "$1" ] && [ "$(od -An -tu8 -N8 "$1" | tr -d ' ')" -gt 2000 ]; do
+        n=$((n - 1))
+        [ $n -gt 0 ] || fail "the program does not work"
+        sleep 0.01
+    done
+    sleep "$2"
 }
 
 case_sigkill_under_run() {
     background log "$SEEP" run -o a.seep -- "$TARGETS/killed" oracle
-    sleep 1
+    let_work oracle 0.5
     pid=$(pgrep -P "$background_pid" -x killed || true)
     [ -n "$pid" ] || fail "the program does not run"
     kill -KILL "$pid"
@@ -42,10 +48,10 @@ case_sigkill_under_run() {
 }
 
 case_sigkill_bare() {
-    for delay in 0.1 0.3 0.6; do
+    for delay in 0 0.1 0.4; do
         rm -f oracle
         background log env "LD_PRELOAD=$LIBSEEP" "SEEP_OPTIONS=output=a$delay.seep" "$TARGETS/killed" oracle
-        sleep $delay
+        let_work oracle $delay
         kill -KILL "$background_pid"
         gone "$background_pid" 5
         agrees_with_oracle a$delay.seep oracle
@@ -74,7 +80,7 @@ case_processor_time_limit() {
 case_read_while_running() {
     background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle
     pid=$background_pid
-    sleep 1
+    let_work oracle 0.5
     for _ in 1 2 3; do
         report_json a.seep >running.json 2>err
         [ "$(json running.json .trace.complete)" = false ] || fail "it cannot be complete while the program runs"
@@ -90,7 +96,7 @@ case_both_killed() {
     # Program and collector die at once, as with a container: what is in the ring file must still be found.
     background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle
     pid=$background_pid
-    sleep 1
+    let_work oracle 0.5
     for c in /proc/[0-9]*; do
         if [ "$(readlink "$c/exe" 2>/dev/null)" = "$BUILD/seep-collect" ] && grep -qs "$PWD/" "$c/maps"; then
             kill -KILL "$pid" "${c#/proc/}"

@@ -283,7 +283,7 @@ class Decoder:
                     token = 2 * new_info + 2
                     new_info += 1
                 else:
-                    token = literals.varint()
+                    token = self.from_literal(literals.varint(), (newest, middle, oldest))
                 if kind != 0:
                     self.follow[follow_place] = token
                 pair[:] = [token, pair[0]]
@@ -293,6 +293,17 @@ class Decoder:
             self.contexts[thread] = (token, newest, middle)
             tokens.append(token)
         return tokens
+
+    @staticmethod
+    def from_literal(literal, context):
+        if literal < 2:
+            return literal
+        is_free = literal & 1
+        step = (literal - 2) >> 1
+        step = -(step + 1) // 2 if step & 1 else step // 2
+        named = [t for t in context if t > 1]
+        base = ([t for t in named if t & 1 == is_free] + named + [2])[0]
+        return 2 * ((base - 2) // 2 + step) + 2 + is_free
 
     def read_times(self, r, n, ms):
         times = []

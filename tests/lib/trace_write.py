@@ -186,7 +186,7 @@ class TraceWriter:
             kind = 2
         else:
             kind = 3
-            self.columns[LITERALS] += varint(token)
+            self.columns[LITERALS] += self.literal(token, (a, b, c))
         if token == 2 * self.next_new + 2:
             self.next_new += 1
         if kind:
@@ -194,6 +194,15 @@ class TraceWriter:
         self.columns[CONTROL].append(self.hits << 2 | kind)
         self.hits = 0
         pair[:] = [token, pair[0]]
+
+    @staticmethod
+    def literal(token, context):
+        if token < 2:
+            return varint(token)
+        named = [t for t in context if t > 1]
+        base = next((t for t in named if (t ^ token) & 1 == 0), named[0] if named else 2)
+        step = (token - 2) // 2 - (base - 2) // 2
+        return varint(2 + 2 * (2 * step if step >= 0 else -2 * step - 1) + token % 2)
 
     def close_run(self):
         if not self.run:

@@ -108,10 +108,20 @@ static bool prepare_sentinel(void) {
     return true;
 }
 
-static bool prepare_ring(int *fd) {
-    if (access(output, F_OK) == 0) {
+/* A trace is never overwritten. Under `seep run` nobody but an earlier program of this very process can have made it. */
+static void refuse_existing_output(void) {
+    if (config.only_pid) {
+        sys_message("the traced process goes on as ", executable, " (exec); ", output,
+                    " covers what ran before, the new program is not traced: start it directly", NULL);
+    } else {
         sys_message("cannot write ", output,
                     ": it exists and is never overwritten; not tracing (choose another name with output=)", NULL);
+    }
+}
+
+static bool prepare_ring(int *fd) {
+    if (access(output, F_OK) == 0) {
+        refuse_existing_output();
         return false;
     }
     clock_is_tsc = arch_has_stable_tsc();

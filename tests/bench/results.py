@@ -2,6 +2,7 @@
 import statistics
 
 MEGA = 1e6
+UNTRACED_RATE_MIN = 1.85  # of two threads; below it, other programs had the cores and there is no verdict
 REPLAY_EVENTS_MIN = 2e6  # below it, starting up is what one measures
 
 
@@ -63,9 +64,14 @@ class Targets:
         if one and two:
             rates = {v: statistics.median((a["wall"] / a["work"]) / (b["wall"] / b["work"])
                                           for a, b in zip(one["runs"][v], two["runs"][v])) for v in one["runs"]}
+            by_cpu = 2 * one["median"]["seep"]["cpu"] / two["median"]["seep"]["total_cpu"]
             note = ", ".join(f"{v} {r:.2f}" for v, r in rates.items() if v != "seep")
+            note += f"; from CPU alone, two cores also shared with the collector: {by_cpu:.2f}"
             self.at_least("target", "rate of two threads against one", rates["seep"], 1.7, note=note)
             self.at_least("goal", "rate of two threads against one", rates["seep"], 1.8)
+            if rates["untraced"] < UNTRACED_RATE_MIN:
+                for target in self.all[-2:]:
+                    target["met"] = None
 
     def added_cpu(self):
         shares = {}
@@ -173,7 +179,8 @@ def reading_table(analysis):
 
 
 def target_table(targets):
-    mark = {("target", True): "pass", ("target", False): "FAIL", ("goal", True): "pass", ("goal", False): "not yet"}
+    mark = {("target", True): "pass", ("target", False): "FAIL", ("goal", True): "pass", ("goal", False): "not yet",
+            ("target", None): "busy", ("goal", None): "busy"}
     return columns([["", "", "asked", "measured"]]
                    + [[mark[t["kind"], t["met"]], f"{t['kind']}: {t['what']}", t["limit"], t["shown"]] for t in targets], 4)
 
@@ -190,11 +197,12 @@ def render(results):
     if results["analysis"]:
         lines += reading_table(results["analysis"]) + [""]
     lines += [f"skipped: {name}: {why}" for name, why in results["skipped"].items()]
-    lines += [f"heaptrack on {name}, within 4 GB and 120 s: {a['heaptrack_failure']}" for name, a in results["analysis"].items()
+    lines += [f"no comparison with heaptrack_print on {name}: {a['heaptrack_failure']}" for name, a in results["analysis"].items()
               if "heaptrack_failure" in a]
     lines += target_table(results["targets"])
-    missed = [t for t in results["targets"] if t["kind"] == "target" and not t["met"]]
     judged = [t for t in results["targets"] if t["kind"] == "target"]
-    lines += ["", f"{len(judged) - len(missed)} of {len(judged)} targets met" +
-              ("" if not missed else "; missed: " + "; ".join(t["what"] for t in missed))]
+    lines += ["", f"{sum(t['met'] is True for t in judged)} of {len(judged)} targets met"]
+    for is_met, word in ((False, "missed"), (None, "no verdict on a busy machine")):
+        what = [t["what"] for t in judged if t["met"] is is_met]
+        lines[-1] += f"; {word}: {'; '.join(what)}" if what else ""
     return "\n".join(lines)

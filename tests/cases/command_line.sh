@@ -48,11 +48,12 @@ case_wrong_usage() {
 case_every_option_is_in_the_manual() {
     manual=$ROOT/analyzer/seep.1
     [ -f "$manual" ] || fail "there is no manual"
+    sed 's/\\-/-/g; s/\\f.//g' "$manual" >manual.txt
     for command in '' run report info; do
         # shellcheck disable=SC2086
         "$SEEP" $command --help | grep -oE -- '(^|[ ,])--[a-z][a-z-]+' | tr -d ' ,' | sort -u >options
         while read -r option; do
-            sed 's/\\-/-/g; s/\\//g' "$manual" | grep -q -- "$option" || fail "the manual does not know $option of seep $command"
+            grep -q -- "$option" manual.txt || fail "the manual does not know $option of seep $command"
         done <options
     done
 }

@@ -3,10 +3,10 @@
 
 case_random_books() { # 1800 s
     for i in $(seq 100); do
-        mkdir -p run
+        rm -rf run
+        mkdir run
         (
-            cd run
-            rm -f ./*
+            cd run || exit 1
             case $((i % 4)) in
             0) books_case "random_threads $((1 + i % 7)) 200000 $i ordered" '' '' ;;
             1) books_case "random_threads $((1 + i % 16)) 100000 $i" '' bare ;;
@@ -24,16 +24,18 @@ case_random_books() { # 1800 s
 
 case_realloc_race() { # 600 s
     for i in $(seq 100); do
-        mkdir -p run
-        (cd run && rm -f ./* && books_case realloc_race 'GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1' '') ||
+        rm -rf run
+        mkdir run
+        (cd run && books_case realloc_race 'GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1' '') ||
             fail "run $i"
     done
 }
 
 case_signals() { # 900 s
     for i in $(seq 50); do
-        mkdir -p run
-        (cd run && rm -f ./* && books_case signal_alloc '' lost-ok) || fail "run $i"
+        rm -rf run
+        mkdir run
+        (cd run && books_case signal_alloc '' lost-ok) || fail "run $i"
     done
 }
 

@@ -149,6 +149,7 @@ wait_port() {
     done
 }
 
+# (It says `|| fail` at each step because it is also called where `set -e` does not count, from `if` and `||`.)
 # A line of tests/cases/books.list: run the target under seep, compare with its own books.
 # books_case "PROGRAM ARGUMENTS" "VARIABLE=VALUE …" "HOW …"
 books_case() {
@@ -171,7 +172,8 @@ books_case() {
         esac
     done
     if [ $mode = run ]; then
-        env BOOKS="$PWD/books" "${environment[@]}" "$SEEP" run -o "$trace" -- "${command[@]}" >stdout 2>stderr
+        env BOOKS="$PWD/books" "${environment[@]}" "$SEEP" run -o "$trace" -- "${command[@]}" >stdout 2>stderr ||
+            fail "exit status $?"
         has_not stderr '^seep: (warning|error|SEEP_OPTIONS)'
     else
         local preload=$LIBSEEP options=output=$trace e
@@ -182,15 +184,18 @@ books_case() {
             esac
         done
         env BOOKS="$PWD/books" "${environment[@]}" LD_PRELOAD="$preload" SEEP_OPTIONS="$options" \
-            "${command[@]}" >stdout 2>stderr
+            "${command[@]}" >stdout 2>stderr || fail "exit status $?"
         wait_trace "$trace"
         has_not stderr "^" "${told:-}"
     fi
-    report_json "$trace" >report.json 2>report.err
-    [ ! -s report.err ] || fail "seep report: $(head -3 report.err)"
+    report_json "$trace" >report.json 2>report.err || fail "seep report: exit status $?"
+    case " $3 " in
+    *lose* | *lost*) ;;
+    *) [ ! -s report.err ] || fail "seep report: $(head -3 report.err)" ;;
+    esac
     case " $3 " in
     *" verified "*) verified "$trace" ;;
-    *) python3 "$LIB/compare_books.py" books report.json --module "$module" "${compare[@]}" ;;
+    *) python3 "$LIB/compare_books.py" books report.json --module "$module" "${compare[@]}" || fail "the report is wrong" ;;
     esac
     no_leftovers
     rm -f trace.seep report.json
@@ -199,5 +204,5 @@ books_case() {
 # verified TRACE: recorded with unwinder=verify, and not one frame was different.
 verified() {
     "$SEEP" info "$1" >info.txt
-    has info.txt 'unwinder=verify: [1-9][0-9]* .*[^0-9]0 differ'
+    has info.txt '[1-9][0-9]* stacks compared with libunwind, 0 differ'
 }

@@ -107,7 +107,7 @@ static int parse_option(struct options *o, int code, const char *value) {
         o->is_help = true;
         return 0;
     default:
-        return -1; /* getopt_long has said why */
+        return -1;
     }
 }
 
@@ -122,7 +122,11 @@ static int parse_options(struct options *o, int argc, char **argv) {
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     *o = (struct options){.top = 10, .stacks = 5, .order = SITE_BY_CALLS};
+    opterr = 0; /* our own words for it */
     for (int code; (code = getopt_long(argc, argv, "f:h", longs, NULL)) != -1;) {
+        if (code == '?') {
+            diag_error("report: cannot make sense of '%s'; see seep report --help", argv[optind - 1]);
+        }
         if (parse_option(o, code, optarg) != 0) {
             return -1;
         }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_line(const char *prefix, const char *fmt, va_list args) {
+__attribute__((format(printf, 2, 0))) static void print_line(const char *prefix, const char *fmt, va_list args) {
     char line[4096];
     vsnprintf(line, sizeof line, fmt, args);
     for (char *p = line; *p; p++) {

@@ -161,7 +161,7 @@ static bool file_takes_preload(const char *path, char next[PATH_MAX], char *why,
     return result;
 }
 
-bool program_takes_preload(const char *path, char *why, size_t cap) {
+int program_check_preload(const char *path, char *why, size_t cap) {
     char at[PATH_MAX], next[PATH_MAX], reason[256];
     snprintf(at, sizeof at, "%s", path);
     for (int depth = 0; depth <= SCRIPT_DEPTH_MAX; depth++) {
@@ -171,12 +171,18 @@ bool program_takes_preload(const char *path, char *why, size_t cap) {
             } else {
                 snprintf(why, cap, "%s", reason);
             }
-            return false;
+            return SEEP_EXIT_USAGE;
         }
         if (!next[0]) {
             break;
         }
+        if (access(next, X_OK) != 0) {
+            int error = errno;
+            snprintf(why, cap, "is a script for %.200s, which %s", next,
+                     error == ENOENT ? "does not exist" : "cannot be executed");
+            return error == ENOENT ? SEEP_EXIT_NOT_FOUND : SEEP_EXIT_NOT_EXECUTABLE;
+        }
         memcpy(at, next, sizeof at);
     }
-    return true;
+    return 0;
 }

@@ -19,7 +19,8 @@ MUST_CHECK int program_find(const char *name, char *path, size_t cap);
 /* Would the dynamic linker load a preloaded library into this program? For a script this asks about its interpreter.
  *
  * why      receives the reason if not, and what to do: part of a line
- * Returns  true if it would, or if that cannot be found out */
-MUST_CHECK bool program_takes_preload(const char *path, char *why, size_t cap);
+ * Returns  0 if it would, or if that cannot be found out; else the exit status to end with: 2, or 126 and 127 where a
+ *          script's interpreter cannot be run */
+MUST_CHECK int program_check_preload(const char *path, char *why, size_t cap);
 
 #endif

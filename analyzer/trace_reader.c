@@ -182,7 +182,7 @@ void trace_reader_note(struct trace_reader *r, uint64_t off, uint64_t n_bytes, c
     if (last && last->off == off && last->n_bytes == n_bytes && strcmp(last->what, why) == 0) {
         return;
     }
-    if (r->n_damage == TRACE_DAMAGE_ENTRIES_MAX) {
+    if (last && r->n_damage == TRACE_DAMAGE_ENTRIES_MAX) {
         last->n_bytes = 0; /* the list ends with: damaged from here on */
         return;
     }

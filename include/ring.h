@@ -42,7 +42,8 @@ enum {
     X(NESTED, "nested", 1, "events of signal handlers that interrupted a hook and found its reserve full")                 \
     X(ABANDONED, "abandoned", 1, "events whose hook was left by a jump out of a signal handler")                           \
     X(STACKS, "stacks", 0, "allocations recorded without their call stack because the tree was full")                      \
-    X(CUT_STACKS, "cut-stacks", 0, "allocations whose outermost frames are missing (4096 frames deep, or behind a rule not supported)")                       \
+    X(CUT_STACKS, "cut-stacks", 0,                                                                                         \
+      "allocations whose outermost frames are missing (4096 frames deep, or behind a rule not supported)")                 \
     X(MODULES, "modules", 0, "modules that could not be recorded")                                                         \
     X(BACKING, "backing", 0, "refusals of the file system to back more of the ring")                                       \
     X(UNTRACED_FORKS, "untraced-forks", 0, "fork children that were not traced")                                           \
@@ -111,7 +112,7 @@ struct ring_header {
     _Atomic uint32_t collector_pid;
     _Atomic uint32_t wake;         /* futex: a hook adds 1 and wakes it when half of the chunks are taken */
     _Atomic uint32_t n_chunks_out; /* chunks held by threads or waiting to be read; a hint for `wake` */
-    _Atomic uint64_t n_verified; /* unwinder=verify: captures compared with libunwind, and those that differ */
+    _Atomic uint64_t n_verified;   /* unwinder=verify: captures compared with libunwind, and those that differ */
     _Atomic uint64_t n_differing;
 };
 

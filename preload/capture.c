@@ -5,26 +5,26 @@
 #include "stack_intern.h"
 #include "sys.h"
 
-const struct unwinder_ops *capture_ops = &unwinder_cfi;
+const struct unwinder_ops *capture_ops = &unwinder_reuse;
 
 void capture_choose(enum config_unwinder wanted) {
     static const struct unwinder_ops *const backends[] = {
+        [CONFIG_UNWINDER_REUSE] = &unwinder_reuse,
         [CONFIG_UNWINDER_CFI] = &unwinder_cfi,
         [CONFIG_UNWINDER_LIBUNWIND] = &unwinder_libunwind,
         [CONFIG_UNWINDER_VERIFY] = &unwinder_verify,
     };
     const struct unwinder_ops *ops = backends[wanted];
     if (ops->init && ops->init() < 0) {
-        sys_message("cannot load libunwind.so.8 for unwinder=", ops->name, "; using cfi (install libunwind8)", NULL);
+        sys_message("cannot load libunwind.so.8 for unwinder=", ops->name, "; using reuse (install libunwind8)", NULL);
         return;
     }
     capture_ops = ops;
 }
 
-uint32_t capture_stack(struct thread_state *t, struct arch_caller caller) {
-    uint32_t base = capture_ops->capture(t, caller);
+uint32_t capture_intern(struct thread_state *t) {
     if (UNLIKELY(t->n_frames == FRAMES_MAX)) {
         ring_count_lost(RING_LOST_CUT_STACKS, 1);
     }
-    return stack_intern(base, t->frame_ip, t->n_frames);
+    return stack_intern(stack_root(), t->frame_ip, t->n_frames);
 }

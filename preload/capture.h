@@ -2,9 +2,8 @@
  *
  * hook -> [capture] -> stack_intern -> event_buf
  *
- * Backends are one const ops struct each. A capture hands over only frames that are new to it, on top of a stack that is known already:
- * (base, frame_ip[0..n_frames)). A backend that keeps nothing between captures gives the root as base and all frames; one
- * that recognizes the outer part of the last stack gives that part's id and the inner frames alone.
+ * Backends are one const ops struct each. They return the id of the whole stack: one that recognizes the outer part of the thread's last stack
+ * has only the inner frames to intern.
  */
 #ifndef SEEP_CAPTURE_H
 #define SEEP_CAPTURE_H
@@ -18,26 +17,32 @@
 
 struct unwinder_ops {
     const char *name;
-    /* Prepare, once; may allocate (the caller ignores the hooks meanwhile). Returns 0 or a negative error. */
+    /* Prepare, once; may allocate (the caller ignores the hooks meanwhile). Returns 0 or a negative error. NULL: nothing to do. */
     int (*init)(void);
-    /* Fill t->frame_ip and t->n_frames, innermost first, starting with the caller's own address.
-     * Returns the id of the stack they stand on. Context: any thread, inside malloc, async-signal-safe. */
+    /* Return the id of the caller's stack, its own address innermost. Context: any thread, inside malloc, async-signal-safe. */
     uint32_t (*capture)(struct thread_state *t, struct arch_caller caller);
 };
 
-extern const struct unwinder_ops unwinder_cfi, unwinder_libunwind, unwinder_verify;
+extern const struct unwinder_ops unwinder_reuse, unwinder_cfi, unwinder_libunwind, unwinder_verify;
 
-/* The backend in use; the CFI one until capture_choose() has run. */
+/* The backend in use; the default one until capture_choose() has run. */
 extern const struct unwinder_ops *capture_ops;
 
-/* Switch to the configured backend. A backend that cannot start is named on stderr and the CFI one stays.
+/* Switch to the configured backend. A backend that cannot start is named on stderr and the default one stays.
  * Context: once, from the constructor, not from a hook. */
 void capture_choose(enum config_unwinder wanted);
 
-/* The stack id of an allocation. */
-uint32_t capture_stack(struct thread_state *t, struct arch_caller caller);
+/* The stack id of an allocation. The default backend is called directly, so that it can be inlined. */
+uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller);
+ALWAYS_INLINE uint32_t capture_stack(struct thread_state *t, struct arch_caller caller) {
+    return LIKELY(capture_ops == &unwinder_reuse) ? capture_by_reuse(t, caller) : capture_ops->capture(t, caller);
+}
 
-/* Unwind by CFI into ip[0..cap). Returns the number of frames. Shared by the backends. */
+/* For backends: the id of t->frame_ip[0..n_frames) on the present root. A stack that fills the scratch is counted as cut. */
+uint32_t capture_intern(struct thread_state *t);
+
+/* For backends: unwind all the way out by CFI into ip[0..cap). Returns the number of frames. */
 uint32_t unwind_cfi(uint64_t *ip, uint32_t cap, struct arch_caller caller, uint64_t stack_high);
+uint32_t capture_by_cfi(struct thread_state *t, struct arch_caller caller);
 
 #endif

@@ -147,7 +147,7 @@ uint64_t cfi_read_encoded(struct byte_reader *r, uint8_t encoding, uint64_t data
         return 0;
     }
     if ((encoding & PE_INDIRECT) && !r->is_failed) {
-        memcpy(&v, (const void *)v, sizeof v); /* NOLINT(performance-no-int-to-ptr): a slot of the module's own table */
+        memcpy(&v, (const void *)v, sizeof v); /* NOLINT: a slot of the module's own table */
     }
     return v;
 }

@@ -84,6 +84,7 @@ static bool set_ring(struct config *config, const char *value) {
 
 static bool set_unwinder(struct config *config, const char *value) {
     static const char *const names[] = {
+        [CONFIG_UNWINDER_REUSE] = "reuse",
         [CONFIG_UNWINDER_CFI] = "cfi",
         [CONFIG_UNWINDER_LIBUNWIND] = "libunwind",
         [CONFIG_UNWINDER_VERIFY] = "verify",
@@ -118,7 +119,7 @@ static const struct option {
 } options[] = {
     {"output", set_output, "a file name"},
     {"ring", set_ring, "a size from 256K to 16G"},
-    {"unwinder", set_unwinder, "cfi, libunwind or verify"},
+    {"unwinder", set_unwinder, "reuse, cfi, libunwind or verify"},
     {"only_pid", set_only_pid, "a process id"},
     {"off", set_off, "no value"},
 };

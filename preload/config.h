@@ -13,9 +13,10 @@
 #include "attributes.h"
 
 enum config_unwinder {
-    CONFIG_UNWINDER_CFI,       /* seep's own, from .eh_frame */
+    CONFIG_UNWINDER_REUSE,     /* seep's own, only what is new since the thread's last capture */
+    CONFIG_UNWINDER_CFI,       /* seep's own, all the way out each time */
     CONFIG_UNWINDER_LIBUNWIND, /* the library's unw_backtrace */
-    CONFIG_UNWINDER_VERIFY,    /* seep's own is recorded, both are compared at every capture */
+    CONFIG_UNWINDER_VERIFY,    /* reuse is recorded and compared with libunwind at every capture */
 };
 
 struct config {

@@ -27,14 +27,14 @@ struct thread_state *hook_state_slow(uint64_t sp) {
 }
 
 static enum thread_phase phase_after(const struct thread_state *t) {
-    return t->outer ? THREAD_OUTER : THREAD_READY;
+    return t->n_outer ? THREAD_OUTER : THREAD_READY;
 }
 
 COLD void hook_alloc_slow(void *p, size_t size, struct arch_caller caller) {
     int saved = errno;
     struct thread_state *t = hook_state_slow(caller.sp);
     if (t) {
-        if (t->outer) {
+        if (t->n_outer) {
             outer_claim(t, p, &size, &caller);
         }
         hook_enter(t, caller.sp);

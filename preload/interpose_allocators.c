@@ -33,8 +33,8 @@ ALLOC(tc_malloc, (size_t size), (size), size, 0)
 ALLOC(tc_malloc_skip_new_handler, (size_t size), (size), size, 0)
 ALLOC(tc_calloc, (size_t n, size_t size), (n, size), n *size, 0)
 ALLOC(tc_memalign, (size_t align, size_t size), (align, size), size, align)
-ALLOC(tc_valloc, (size_t size), (size), size, 4096)
-ALLOC(tc_pvalloc, (size_t size), (size), size, 4096)
+ALLOC(tc_valloc, (size_t size), (size), size, INTERPOSE_PAGE)
+ALLOC(tc_pvalloc, (size_t size), (size), size, INTERPOSE_PAGE)
 ALLOC(tc_new, (size_t size), (size), size, 0)
 ALLOC(tc_newarray, (size_t size), (size), size, 0)
 ALLOC(tc_new_nothrow, (size_t size, const void *nothrow), (size, nothrow), size, 0)
@@ -68,8 +68,8 @@ ALLOC(mi_calloc_aligned, (size_t n, size_t size, size_t align), (n, size, align)
 ALLOC(mi_strdup, (const char *s), (s), s ? strlen(s) + 1 : 0, 0)
 ALLOC(mi_strndup, (const char *s, size_t n), (s, n), s ? strnlen(s, n) + 1 : 0, 0)
 ALLOC(mi_memalign, (size_t align, size_t size), (align, size), size, align)
-ALLOC(mi_valloc, (size_t size), (size), size, 4096)
-ALLOC(mi_pvalloc, (size_t size), (size), size, 4096)
+ALLOC(mi_valloc, (size_t size), (size), size, INTERPOSE_PAGE)
+ALLOC(mi_pvalloc, (size_t size), (size), size, INTERPOSE_PAGE)
 ALLOC(mi_aligned_alloc, (size_t align, size_t size), (align, size), size, align)
 ALLOC(mi_new, (size_t size), (size), size, 0)
 ALLOC(mi_new_n, (size_t n, size_t size), (n, size), n *size, 0)
@@ -89,17 +89,6 @@ RELEASE(mi_free_size, (void *p, size_t size), (p, size), p)
 RELEASE(mi_free_aligned, (void *p, size_t align), (p, align), p)
 RELEASE(mi_free_size_aligned, (void *p, size_t size, size_t align), (p, size, align), p)
 RELEASE(mi_cfree, (void *p), (p), p)
-
-/* posix_memalign by another name. */
-#define POSIX_MEMALIGN(name)                                                                                               \
-    int name(void **out, size_t align, size_t size);                                                                       \
-    EXPORT int name(void **out, size_t align, size_t size) {                                                               \
-        struct outer_call call;                                                                                            \
-        outer_begin(&call, size, ARCH_CALLER(), NULL, true);                                                               \
-        int result = REAL(name) ? REAL(name)(out, align, size) : REAL(posix_memalign)(out, align, size);                   \
-        outer_end_alloc(&call, result == 0 ? *out : NULL);                                                                 \
-        return result;                                                                                                     \
-    }
 
 POSIX_MEMALIGN(tc_posix_memalign)
 POSIX_MEMALIGN(mi_posix_memalign)

@@ -8,18 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hook.h"
-#include "interpose.h"
-#include "outer_call.h"
-#include "real.h"
+#include "interpose_tables.h"
 
-void cfree(void *p);
-void *memalign(size_t alignment, size_t size);
-void *pvalloc(size_t size);
-void free_sized(void *p, size_t size);
-void free_aligned_sized(void *p, size_t alignment, size_t size);
 void *reallocf(void *p, size_t size);
-void vfree(void *p);
 
 /* Whether the real functions can be called; looks them up at the first call. */
 ALWAYS_INLINE bool is_resolved(void) {
@@ -71,12 +62,22 @@ static COLD void *realloc_boot(void *old, size_t size, struct arch_caller caller
     return p;
 }
 
+/* Of an allocator that may free the old block through the hooks (mimalloc does). */
+static NOINLINE void *realloc_foreign(void *old, size_t size, struct arch_caller caller) {
+    outer_begin(size, caller, old, true);
+    void *p = REAL(realloc)(old, size);
+    return outer_end_realloc(size, caller, old, p, size != 0);
+}
+
 ALWAYS_INLINE void *realloc_from(void *old, size_t size, struct arch_caller caller) {
     if (UNLIKELY(!is_resolved())) {
         return old ? NULL : real_boot_alloc(0, size);
     }
     if (UNLIKELY(real_is_boot(old))) {
         return realloc_boot(old, size, caller);
+    }
+    if (UNLIKELY(!real_is_libc)) {
+        return realloc_foreign(old, size, caller);
     }
     if (old) {
         hook_free(old);
@@ -112,77 +113,14 @@ EXPORT void *reallocf(void *old, size_t size) {
     return p;
 }
 
-EXPORT int posix_memalign(void **out, size_t alignment, size_t size) {
-    if (UNLIKELY(!is_resolved())) {
-        *out = real_boot_alloc(alignment, size);
-        return *out ? 0 : ENOMEM;
-    }
-    int result = REAL(posix_memalign)(out, alignment, size);
-    if (LIKELY(result == 0 && *out)) {
-        hook_alloc(*out, size, ARCH_CALLER());
-    }
-    return result;
-}
+/* The rest is rare, and some allocators build one of these from another through the hooks. */
 
-/* aligned_alloc(alignment, size) and its older kin. */
-#define INTERPOSE_ALIGNED(name, parameters, arguments, alignment)                                                          \
-    EXPORT void *name parameters {                                                                                         \
-        if (UNLIKELY(!is_resolved())) {                                                                                    \
-            return real_boot_alloc(alignment, size);                                                                       \
-        }                                                                                                                  \
-        if (UNLIKELY(!REAL(name))) {                                                                                       \
-            errno = ENOMEM; /* a libc that lacks this old function */                                                      \
-            return NULL;                                                                                                   \
-        }                                                                                                                  \
-        void *p = REAL(name) arguments;                                                                                    \
-        if (LIKELY(p != NULL)) {                                                                                           \
-            hook_alloc(p, size, ARCH_CALLER());                                                                            \
-        }                                                                                                                  \
-        return p;                                                                                                          \
-    }
-
-INTERPOSE_ALIGNED(aligned_alloc, (size_t alignment, size_t size), (alignment, size), alignment)
-INTERPOSE_ALIGNED(memalign, (size_t alignment, size_t size), (alignment, size), alignment)
-INTERPOSE_ALIGNED(valloc, (size_t size), (size), 4096)
-INTERPOSE_ALIGNED(pvalloc, (size_t size), (size), 4096)
-
-/* The other names of free. Where nobody defines one of them, free itself is meant. */
-EXPORT void cfree(void *p) {
-    if (UNLIKELY(!p || real_is_boot(p))) {
-        return;
-    }
-    struct outer_call call;
-    outer_begin(&call, 0, ARCH_CALLER(), p, false);
-    REAL(cfree) ? REAL(cfree)(p) : REAL(free)(p);
-    outer_end_free(&call);
-}
-
-EXPORT void vfree(void *p) {
-    if (UNLIKELY(!p || real_is_boot(p))) {
-        return;
-    }
-    struct outer_call call;
-    outer_begin(&call, 0, ARCH_CALLER(), p, false);
-    REAL(vfree) ? REAL(vfree)(p) : REAL(free)(p);
-    outer_end_free(&call);
-}
-
-EXPORT void free_sized(void *p, size_t size) {
-    if (UNLIKELY(!p || real_is_boot(p))) {
-        return;
-    }
-    struct outer_call call;
-    outer_begin(&call, 0, ARCH_CALLER(), p, false);
-    REAL(free_sized) ? REAL(free_sized)(p, size) : REAL(free)(p);
-    outer_end_free(&call);
-}
-
-EXPORT void free_aligned_sized(void *p, size_t alignment, size_t size) {
-    if (UNLIKELY(!p || real_is_boot(p))) {
-        return;
-    }
-    struct outer_call call;
-    outer_begin(&call, 0, ARCH_CALLER(), p, false);
-    REAL(free_aligned_sized) ? REAL(free_aligned_sized)(p, alignment, size) : REAL(free)(p);
-    outer_end_free(&call);
-}
+POSIX_MEMALIGN(posix_memalign)
+ALLOC(aligned_alloc, (size_t alignment, size_t size), (alignment, size), size, alignment)
+ALLOC(memalign, (size_t alignment, size_t size), (alignment, size), size, alignment)
+ALLOC(valloc, (size_t size), (size), size, INTERPOSE_PAGE)
+ALLOC(pvalloc, (size_t size), (size), size, INTERPOSE_PAGE)
+RELEASE(cfree, (void *p), (p), p)
+RELEASE(vfree, (void *p), (p), p)
+RELEASE(free_sized, (void *p, size_t size), (p, size), p)
+RELEASE(free_aligned_sized, (void *p, size_t alignment, size_t size), (p, alignment, size), p)

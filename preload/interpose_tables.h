@@ -19,39 +19,58 @@
 #include "outer_call.h"
 #include "real.h"
 
+enum { INTERPOSE_PAGE = 4096 }; /* alignment of the valloc family where no libc has it */
+
 /* size zeroed bytes from the C family, at an alignment (0: malloc's). */
 void *interpose_fallback(size_t alignment, size_t size);
 
 #define ALLOC(name, parameters, arguments, size, alignment)                                                                \
     void *name parameters;                                                                                                 \
     EXPORT void *name parameters {                                                                                         \
-        struct outer_call call_;                                                                                           \
-        outer_begin(&call_, (size), ARCH_CALLER(), NULL, true);                                                            \
-        return outer_end_alloc(&call_, REAL(name) ? REAL(name) arguments : interpose_fallback((alignment), (size)));       \
+        OUTER_CALL_PERSONALITY();                                                                                          \
+        struct arch_caller caller_ = ARCH_CALLER();                                                                        \
+        outer_begin((size), caller_, NULL, true);                                                                          \
+        void *p_ = REAL(name) ? REAL(name) arguments : interpose_fallback((alignment), (size));                            \
+        return outer_end_alloc((size), caller_, p_);                                                                       \
     }
 
 #define RELEASE(name, parameters, arguments, block)                                                                        \
     void name parameters;                                                                                                  \
     EXPORT void name parameters {                                                                                          \
+        OUTER_CALL_PERSONALITY();                                                                                          \
         if (!(block) || real_is_boot(block)) {                                                                             \
             return;                                                                                                        \
         }                                                                                                                  \
-        struct outer_call call_;                                                                                           \
-        outer_begin(&call_, 0, ARCH_CALLER(), (block), false);                                                             \
+        struct arch_caller caller_ = ARCH_CALLER();                                                                        \
+        outer_begin(0, caller_, (block), false);                                                                           \
         if (REAL(name)) {                                                                                                  \
             REAL(name) arguments;                                                                                          \
         } else {                                                                                                           \
             REAL(free)(block);                                                                                             \
         }                                                                                                                  \
-        outer_end_free(&call_);                                                                                            \
+        outer_end_free(caller_);                                                                                           \
     }
 
 #define RESIZE(name, parameters, arguments, old, size, keeps)                                                              \
     void *name parameters;                                                                                                 \
     EXPORT void *name parameters {                                                                                         \
-        struct outer_call call_;                                                                                           \
-        outer_begin(&call_, (size), ARCH_CALLER(), (old), true);                                                           \
-        return outer_end_realloc(&call_, REAL(name) ? REAL(name) arguments : REAL(realloc)((old), (size)), (keeps));       \
+        OUTER_CALL_PERSONALITY();                                                                                          \
+        struct arch_caller caller_ = ARCH_CALLER();                                                                        \
+        outer_begin((size), caller_, (old), true);                                                                         \
+        void *p_ = REAL(name) ? REAL(name) arguments : REAL(realloc)((old), (size));                                       \
+        return outer_end_realloc((size), caller_, (old), p_, (keeps));                                                     \
+    }
+
+/* posix_memalign by any name. */
+#define POSIX_MEMALIGN(name)                                                                                               \
+    int name(void **out, size_t align, size_t size);                                                                       \
+    EXPORT int name(void **out, size_t align, size_t size) {                                                               \
+        OUTER_CALL_PERSONALITY();                                                                                          \
+        struct arch_caller caller_ = ARCH_CALLER();                                                                        \
+        outer_begin(size, caller_, NULL, true);                                                                            \
+        int result_ = REAL(name) ? REAL(name)(out, align, size) : REAL(posix_memalign)(out, align, size);                  \
+        outer_end_alloc(size, caller_, result_ == 0 ? *out : NULL);                                                        \
+        return result_;                                                                                                    \
     }
 
 #endif

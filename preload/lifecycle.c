@@ -74,7 +74,12 @@ static bool choose_paths(void) {
         sys_message("the name of the trace is too long; not tracing", NULL);
         return false;
     }
+    /* The collector unlinks the ring at the end, from another directory. */
     struct text text = text_over(ring_path, sizeof ring_path);
+    if (output[0] != '/' && getcwd(ring_path, sizeof ring_path)) {
+        text.n = strlen(ring_path);
+        text_add(&text, "/");
+    }
     text_add(&text, output);
     text_add(&text, ".ring-");
     text_add_number(&text, pid);

@@ -2,11 +2,12 @@
  *
  * libstdc++'s operator new calls malloc, jemalloc's does not. So what is called first says what it is about to do, and the
  * hooks inside it act on that: an allocation inside is recorded as the outer call's (its size, its caller), a free of the
- * very block that the outer call frees is not recorded twice, and at the end the outer call records what nobody inside has. Whatever else
- * happens inside (a new handler, a signal handler) is recorded as usual.
+ * very block that the outer call frees is not recorded twice, and at the end the outer call records what nobody inside has.
+ * Whatever else happens inside (a new handler, a signal handler) is recorded as usual.
  *
- * The record stands in the outer function's own frame. If that is left by an exception, the next hook sees that its
- * stack is above it and drops it: so no unwinding code is needed.
+ * The record is kept in the thread's state. A function that uses one states OUTER_CALL_PERSONALITY, so that an exception on its way
+ * through (bad_alloc) ends the call: the personality routine does that itself, without landing pad, resume or any runtime of C++.
+ * A call left by longjmp is dropped when a later hook finds its stack above it, or finds too many open.
  */
 #ifndef SEEP_OUTER_CALL_H
 #define SEEP_OUTER_CALL_H
@@ -19,9 +20,9 @@
 
 struct thread_state;
 
+enum { OUTER_CALLS_MAX = 6 };
+
 struct outer_call {
-    struct thread_state *t; /* NULL: not traced */
-    struct outer_call *previous;
     struct arch_caller caller;
     size_t size;
     void *freed;    /* block that the call gives back, NULL if none */
@@ -29,17 +30,20 @@ struct outer_call {
     bool is_alloc;  /* it gives out a block */
 };
 
+/* Register outer_unwound() for exceptions that pass through this function (DW_EH_PE_pcrel | DW_EH_PE_sdata4). */
+#define OUTER_CALL_PERSONALITY() __asm__ volatile(".cfi_personality 0x1b, outer_unwound")
+
 /* Begin. freed: recorded as freed right now unless an enclosing call has done so. */
-void outer_begin(struct outer_call *call, size_t size, struct arch_caller caller, void *freed, bool is_alloc);
+void outer_begin(size_t size, struct arch_caller caller, void *freed, bool is_alloc);
 
-/* End of a call that gave out p (NULL: it failed). Returns p. */
-void *outer_end_alloc(struct outer_call *call, void *p);
+/* End of a call of that size and caller that gave out p (NULL: it failed). Returns p. */
+void *outer_end_alloc(size_t size, struct arch_caller caller, void *p);
 
-/* End of a reallocation. Failing, it has kept the old block if `keeps`. Returns p. */
-void *outer_end_realloc(struct outer_call *call, void *p, bool keeps);
+/* End of a reallocation of `old`. Failing, it has kept the old block if `keeps`. Returns p. */
+void *outer_end_realloc(size_t size, struct arch_caller caller, void *old, void *p, bool keeps);
 
 /* End of a call that only gave back. */
-void outer_end_free(struct outer_call *call);
+void outer_end_free(struct arch_caller caller);
 
 /* For the hooks inside: drop calls that have been left, with sp the running hook's. */
 void outer_drop_left(struct thread_state *t, uint64_t sp);

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "ring_file.h"
 #include "thread_state.h"
@@ -12,6 +13,7 @@ enum { BOOT_BYTES = 65536, BOOT_ALIGN = 16 };
 
 void *real_table[REAL_N];
 bool real_is_resolving;
+bool real_is_libc;
 
 static const char *const names[REAL_N] = {
 #define X(name) [REAL_##name] = #name,
@@ -99,6 +101,9 @@ void real_resolve_all(void) {
     if (!real_is_resolving && !real_table[REAL_malloc]) {
         real_is_resolving = true;
         resolve(REAL_malloc, REAL_pvalloc);
+        Dl_info allocator, libc;
+        real_is_libc = dladdr(real_table[REAL_realloc], &allocator) && dladdr((const void *)getpid, &libc) &&
+                       allocator.dli_fbase == libc.dli_fbase;
         real_is_resolving = false;
     }
 }

@@ -40,6 +40,9 @@ void *real_boot_alloc(size_t alignment, size_t size_bytes);
 bool real_is_boot(const void *p);
 size_t real_boot_size(const void *p);
 
+/* Whether the C family is libc's own, which never calls itself through the hooks; other allocators may. */
+extern bool real_is_libc;
+
 /* Whether the C family is being looked up right now: calls must be served by real_boot_alloc. */
 extern bool real_is_resolving;
 

@@ -208,19 +208,23 @@ void sys_start(void) {
     errno = saved;
 }
 
-/* One write to stderr that neither waits for a full pipe nor lets a broken one kill the host. */
+/* One write to stderr that neither waits for a full pipe nor lets a broken one, or a file at its size limit, kill the host. */
 static void write_once(const char *line, size_t n) {
     int saved = errno;
     struct pollfd writable = {.fd = STDERR_FILENO, .events = POLLOUT};
-    sigset_t broken_pipe, before, pending;
-    sigemptyset(&broken_pipe);
-    sigaddset(&broken_pipe, SIGPIPE);
-    sigprocmask(SIG_BLOCK, &broken_pipe, &before);
+    sigset_t deadly, before, pending;
+    sigemptyset(&deadly);
+    sigaddset(&deadly, SIGPIPE);
+    sigaddset(&deadly, SIGXFSZ);
+    sigprocmask(SIG_BLOCK, &deadly, &before);
     sigpending(&pending);
-    if (poll(&writable, 1, 0) == 1 && write(STDERR_FILENO, line, n) < 0 && errno == EPIPE &&
-        !sigismember(&pending, SIGPIPE)) {
+    if (poll(&writable, 1, 0) == 1 && write(STDERR_FILENO, line, n) < 0 && (errno == EPIPE || errno == EFBIG)) {
         const struct timespec at_once = {0};
-        sigtimedwait(&broken_pipe, NULL, &at_once);
+        int raised = errno == EPIPE ? SIGPIPE : SIGXFSZ;
+        sigdelset(&deadly, raised == SIGPIPE ? SIGXFSZ : SIGPIPE);
+        if (!sigismember(&pending, raised)) {
+            sigtimedwait(&deadly, NULL, &at_once);
+        }
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = saved;

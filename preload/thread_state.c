@@ -86,11 +86,12 @@ static struct thread_state *state_new(uint32_t depth) {
     t->cursor = NULL;
     t->limit = NULL; /* the first event finds no room and opens a chunk of this thread's own behind the former owner's */
     t->stack_high = own_stack_high(tid);
-    t->outer = NULL;
+    t->n_outer = 0;
     t->nested = NULL;
     t->depth = depth;
     t->tid = (uint32_t)tid;
     t->n_frames = 0;
+    t->kept.n_frames = 0;
     return t;
 }
 

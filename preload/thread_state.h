@@ -18,6 +18,8 @@
 
 #include "arch.h"
 #include "attributes.h"
+#include "kept_stack.h"
+#include "outer_call.h"
 #include "ring.h"
 
 enum { FRAMES_MAX = 4096 };
@@ -29,8 +31,6 @@ enum thread_phase {
     THREAD_BUSY = 3,   /* a hook is recording */
     THREAD_IGNORE = 4, /* the shim itself calls something that allocates: not the host's events */
 };
-
-struct outer_call;
 
 struct thread_state {
     /* Every event. */
@@ -45,7 +45,8 @@ struct thread_state {
     uint64_t hook_sp;    /* stack pointer of the hook that is BUSY */
 
     /* Rare. */
-    struct outer_call *outer;
+    uint32_t n_outer; /* allocator calls under way that may call the hooks, outermost first */
+    struct outer_call outer[OUTER_CALLS_MAX];
     struct thread_state *nested;
     uint32_t depth; /* 0 = the thread's own, 1.. = nested in that many */
     uint32_t tid;
@@ -54,9 +55,11 @@ struct thread_state {
     /* Scratch of the capture: return addresses, innermost first. */
     uint32_t n_frames;
     uint64_t frame_ip[FRAMES_MAX];
+    struct unwound_frame unwound[FRAMES_MAX]; /* of unwind_reuse.c: the new frames of one capture, innermost first */
+    struct kept_stack kept;
 };
 
-static_assert(offsetof(struct thread_state, outer) <= 72, "what every event touches fits two cache lines");
+static_assert(offsetof(struct thread_state, n_outer) <= 72, "what every event touches fits two cache lines");
 
 extern __thread struct thread_state *thread_current __attribute__((tls_model("initial-exec")));
 

@@ -48,7 +48,7 @@ static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
     for (uint32_t i = 0; i < t->n_frames; i++) {
         cfi_rule(t->frame_ip[i]); /* has the module logged */
     }
-    return stack_root();
+    return capture_intern(t);
 }
 
 enum { VERIFY_FRAMES = 512, DIFFERENCES_SHOWN = 8, NOTE_BYTES = 1024 };
@@ -97,13 +97,23 @@ static void compare(const struct thread_state *t, const uint64_t *theirs, uint32
     }
 }
 
+/* The default backend's stack, read back from the tree: what is compared is what is recorded. */
+static void list_frames(struct thread_state *t, uint32_t stack) {
+    t->n_frames = 0;
+    for (uint32_t root = stack_root(); stack != root && stack && t->n_frames < FRAMES_MAX;
+         stack = ring_nodes[stack].parent) {
+        t->frame_ip[t->n_frames++] = ring_nodes[stack].ip;
+    }
+}
+
 static uint32_t capture_verified(struct thread_state *t, struct arch_caller caller) {
-    uint32_t base = unwinder_cfi.capture(t, caller);
+    uint32_t stack = capture_by_reuse(t, caller);
+    list_frames(t, stack);
     uint64_t *theirs = &t->frame_ip[FRAMES_MAX - VERIFY_FRAMES];
     if (t->n_frames <= FRAMES_MAX - VERIFY_FRAMES) {
         compare(t, theirs, unwind(t, theirs, VERIFY_FRAMES, caller));
     }
-    return base;
+    return stack;
 }
 
 const struct unwinder_ops unwinder_libunwind = {.name = "libunwind", .init = init, .capture = capture};

@@ -33,7 +33,11 @@
 #endif
 
 /* A function that allocates: never inlined, and its name is what the report must say. */
+#ifdef __clang__
+#define SITE BOOKS_C __attribute__((noinline, used))
+#else
 #define SITE BOOKS_C __attribute__((noinline, noclone, used))
+#endif
 
 /* Use a result, so that the call before it is neither dropped nor a tail call. */
 #define KEPT(p) __asm__ volatile("" : : "r"(p) : "memory")

@@ -59,12 +59,18 @@ ALWAYS_INLINE uint64_t arch_tsc_before(void) {
     return (uint64_t)high << 32 | low;
 }
 
-/* Registers of the code that a signal interrupted; sp points to the frame that the kernel pushed (its ucontext). */
-ALWAYS_INLINE void arch_signal_frame(uint64_t sp, uint64_t *ip, uint64_t *new_sp, uint64_t *fp) {
+/* Where the kernel's signal frame at sp (its ucontext) keeps the registers of the code that was interrupted. */
+struct arch_signal_slots {
+    uint64_t ip, sp, fp; /* addresses */
+};
+
+ALWAYS_INLINE struct arch_signal_slots arch_signal_slots(uint64_t sp) {
     const ucontext_t *context = (const ucontext_t *)sp; /* NOLINT(performance-no-int-to-ptr) */
-    *ip = (uint64_t)context->uc_mcontext.gregs[REG_RIP];
-    *new_sp = (uint64_t)context->uc_mcontext.gregs[REG_RSP];
-    *fp = (uint64_t)context->uc_mcontext.gregs[REG_RBP];
+    return (struct arch_signal_slots){
+        .ip = (uint64_t)&context->uc_mcontext.gregs[REG_RIP],
+        .sp = (uint64_t)&context->uc_mcontext.gregs[REG_RSP],
+        .fp = (uint64_t)&context->uc_mcontext.gregs[REG_RBP],
+    };
 }
 
 /* Whether pc is at the code by which a signal handler returns: mov $__NR_rt_sigreturn, %rax; syscall (no CFI in some runtimes). */

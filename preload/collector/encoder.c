@@ -173,6 +173,10 @@ static void encode_run(struct encoder *e, struct token_context *context, const u
         uint32_t token = tokens[i];
         uint32_t *pair = &e->recent[e->places[i]];
         __builtin_prefetch(&e->recent[e->places[i + PREFETCH_TOKENS]], 1);
+        if (LIKELY(i + PREFETCH_TOKENS < n)) {
+            struct token_context ahead = {.newest = tokens[i + PREFETCH_TOKENS - 1]};
+            __builtin_prefetch(&e->follow[token_follow_index(ahead)], 1);
+        }
         if (LIKELY(pair[0] == token)) {
             n_hits++;
         } else {

@@ -1,30 +1,11 @@
-/* cfi_program.c - see cfi_program.h. */
+/* cfi_program.c - running the programs of call frame information; see cfi_program.h. */
 #include "cfi_program.h"
 
 #include <string.h>
 
 #include "arch.h"
 
-enum { ENTRY_BYTES_MAX = 1 << 24, REMEMBERED_MAX = 8, OPERANDS_MAX = 8, REGISTER_NOT_FOLLOWED = 255 };
-
-/* Pointer encodings (LSB 5.0, table 10-4 and 10-5). */
-enum {
-    PE_OMIT = 0xff,
-    PE_FORM = 0x0f,
-    PE_ABSOLUTE = 0x00,
-    PE_ULEB = 0x01,
-    PE_U2 = 0x02,
-    PE_U4 = 0x03,
-    PE_U8 = 0x04,
-    PE_SLEB = 0x09,
-    PE_S2 = 0x0a,
-    PE_S4 = 0x0b,
-    PE_S8 = 0x0c,
-    PE_BASE = 0x70,
-    PE_PCREL = 0x10,
-    PE_DATAREL = 0x30,
-    PE_INDIRECT = 0x80,
-};
+enum { REMEMBERED_MAX = 8, REGISTER_NOT_FOLLOWED = 255 };
 
 /* Operations of call frame programs (DWARF 5, table 7.29; the two GNU ones from GCC). */
 enum {
@@ -57,187 +38,6 @@ enum {
     CFA_GNU_ARGS_SIZE = 0x2e,
     CFA_GNU_NEGATIVE_OFFSET = 0x2f,
 };
-
-/* Operations of expressions (DWARF 5, table 7.9), as far as they are met in frame information. */
-enum {
-    OP_DEREF = 0x06,
-    OP_CONST1U = 0x08,
-    OP_AND = 0x1a,
-    OP_PLUS = 0x22,
-    OP_PLUS_UCONST = 0x23,
-    OP_SHL = 0x24,
-    OP_GE = 0x2a,
-    OP_LIT0 = 0x30,
-    OP_LIT31 = 0x4f,
-    OP_BREG0 = 0x70,
-};
-
-static int64_t sleb_get(struct byte_reader *r) {
-    uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        const uint8_t *p = byte_reader_take(r, 1);
-        if (!p) {
-            return 0;
-        }
-        v |= (uint64_t)(*p & 0x7f) << shift;
-        if (!(*p & 0x80)) {
-            bool is_negative = (*p & 0x40) && shift + 7 < 64;
-            return (int64_t)(is_negative ? v | ~0ull << (shift + 7) : v);
-        }
-    }
-    r->is_failed = true;
-    return 0;
-}
-
-/* n little-endian bytes as an unsigned number. */
-static uint64_t fixed_get(struct byte_reader *r, unsigned n) {
-    uint64_t v = 0;
-    const uint8_t *p = byte_reader_take(r, n);
-    if (p) {
-        memcpy(&v, p, n);
-    }
-    return v;
-}
-
-uint64_t cfi_read_encoded(struct byte_reader *r, uint8_t encoding, uint64_t data_base) {
-    if (encoding == PE_OMIT) {
-        return 0;
-    }
-    uint64_t here = (uint64_t)r->p;
-    uint64_t v;
-    switch (encoding & PE_FORM) {
-    case PE_ABSOLUTE:
-    case PE_U8:
-    case PE_S8:
-        v = fixed_get(r, 8);
-        break;
-    case PE_ULEB:
-        v = varint_get(r);
-        break;
-    case PE_U2:
-        v = fixed_get(r, 2);
-        break;
-    case PE_U4:
-        v = fixed_get(r, 4);
-        break;
-    case PE_SLEB:
-        v = (uint64_t)sleb_get(r);
-        break;
-    case PE_S2:
-        v = (uint64_t)(int64_t)(int16_t)fixed_get(r, 2);
-        break;
-    case PE_S4:
-        v = (uint64_t)(int64_t)(int32_t)fixed_get(r, 4);
-        break;
-    default:
-        r->is_failed = true;
-        return 0;
-    }
-    switch (encoding & PE_BASE) {
-    case PE_ABSOLUTE:
-        break;
-    case PE_PCREL:
-        v += here;
-        break;
-    case PE_DATAREL:
-        v += data_base;
-        break;
-    default:
-        r->is_failed = true;
-        return 0;
-    }
-    if ((encoding & PE_INDIRECT) && !r->is_failed) {
-        memcpy(&v, (const void *)v, sizeof v); /* NOLINT: a slot of the module's own table */
-    }
-    return v;
-}
-
-/* The augmentation of a CIE: what a 'z' string promises. */
-static bool parse_augmentation(struct byte_reader *r, const char *letters, struct cfi_fde *fde) {
-    uint64_t n = varint_get(r);
-    const uint8_t *data = byte_reader_take(r, n);
-    if (!data) {
-        return false;
-    }
-    struct byte_reader a = byte_reader_over(data, n);
-    for (const char *c = letters; *c; c++) {
-        switch (*c) {
-        case 'R':
-            fde->pointer_encoding = (uint8_t)fixed_get(&a, 1);
-            break;
-        case 'P': {
-            uint8_t encoding = (uint8_t)fixed_get(&a, 1);
-            cfi_read_encoded(&a, encoding & (uint8_t)~PE_INDIRECT, 0);
-            break;
-        }
-        case 'L':
-            fixed_get(&a, 1);
-            break;
-        case 'S':
-            fde->is_signal_frame = true;
-            break;
-        case 'B':
-            break;
-        default:
-            return false;
-        }
-    }
-    return !a.is_failed;
-}
-
-static bool parse_cie(const uint8_t *cie_bytes, struct cfi_fde *fde, bool *has_augmentation) {
-    uint32_t length;
-    memcpy(&length, cie_bytes, sizeof length);
-    if (length < 9 || length > ENTRY_BYTES_MAX) {
-        return false;
-    }
-    struct byte_reader r = byte_reader_over(cie_bytes + 4, length);
-    byte_reader_take(&r, 4); /* its id, 0 */
-    uint8_t version = (uint8_t)fixed_get(&r, 1);
-    const char *letters = (const char *)r.p;
-    const uint8_t *nul = memchr(r.p, 0, byte_reader_left(&r));
-    if ((version != 1 && version != 3) || !nul) {
-        return false;
-    }
-    r.p = nul + 1;
-    fde->code_align = varint_get(&r);
-    fde->data_align = sleb_get(&r);
-    uint64_t ra = version == 1 ? fixed_get(&r, 1) : varint_get(&r);
-    fde->pointer_encoding = PE_ABSOLUTE;
-    fde->is_signal_frame = false;
-    *has_augmentation = letters[0] == 'z';
-    if (ra != ARCH_DWARF_RA || (*has_augmentation && !parse_augmentation(&r, letters + 1, fde)) ||
-        (!*has_augmentation && letters[0])) {
-        return false;
-    }
-    fde->cie_program = r.p;
-    fde->cie_end = r.end;
-    return !r.is_failed;
-}
-
-bool cfi_parse_fde(const uint8_t *fde_bytes, uint64_t pc, struct cfi_fde *fde) {
-    uint32_t length;
-    uint32_t back;
-    memcpy(&length, fde_bytes, sizeof length);
-    if (length < 12 || length > ENTRY_BYTES_MAX) {
-        return false; /* also 0xffffffff, the 64-bit form, which no linker writes here */
-    }
-    struct byte_reader r = byte_reader_over(fde_bytes + 4, length);
-    memcpy(&back, r.p, sizeof back);
-    bool has_augmentation;
-    if (!parse_cie(r.p - back, fde, &has_augmentation)) {
-        return false;
-    }
-    byte_reader_take(&r, sizeof back);
-    fde->start = cfi_read_encoded(&r, fde->pointer_encoding, 0);
-    uint64_t n_code_bytes = cfi_read_encoded(&r, fde->pointer_encoding & PE_FORM, 0);
-    if (has_augmentation) {
-        byte_reader_take(&r, varint_get(&r));
-    }
-    fde->program = r.p;
-    fde->end = r.end;
-    return !r.is_failed && pc >= fde->start && pc - fde->start < n_code_bytes;
-}
 
 /* A program being run. */
 struct machine {
@@ -320,7 +120,7 @@ static bool run_extended(struct machine *m, struct byte_reader *r, uint8_t op) {
         return true;
     case CFA_OFFSET_EXTENDED_SF:
         reg = varint_get(r);
-        set_place(m, reg, CFI_AT_CFA, sleb_get(r) * align);
+        set_place(m, reg, CFI_AT_CFA, cfi_read_sleb(r) * align);
         return true;
     case CFA_GNU_NEGATIVE_OFFSET:
         reg = varint_get(r);
@@ -343,7 +143,7 @@ static bool run_extended(struct machine *m, struct byte_reader *r, uint8_t op) {
         return true;
     case CFA_VAL_OFFSET_SF:
         reg = varint_get(r);
-        sleb_get(r);
+        cfi_read_sleb(r);
         set_place(m, reg, CFI_AT_ELSEWHERE, 0);
         return true;
     case CFA_REMEMBER:
@@ -356,7 +156,7 @@ static bool run_extended(struct machine *m, struct byte_reader *r, uint8_t op) {
         return true;
     case CFA_DEF_SF:
         reg = varint_get(r);
-        define_cfa(m, reg, sleb_get(r) * align);
+        define_cfa(m, reg, cfi_read_sleb(r) * align);
         return true;
     case CFA_DEF_REGISTER:
         define_cfa(m, varint_get(r), m->row.cfa_offset);
@@ -365,7 +165,7 @@ static bool run_extended(struct machine *m, struct byte_reader *r, uint8_t op) {
         m->row.cfa_offset = (int32_t)varint_get(r);
         return true;
     case CFA_DEF_OFFSET_SF:
-        m->row.cfa_offset = (int32_t)(sleb_get(r) * align);
+        m->row.cfa_offset = (int32_t)(cfi_read_sleb(r) * align);
         return true;
     case CFA_DEF_EXPRESSION:
         return define_cfa_expression(m, r);
@@ -392,11 +192,11 @@ static uint64_t advance_of(struct machine *m, struct byte_reader *r, uint8_t op,
     }
     switch (op) {
     case CFA_ADVANCE_1:
-        return fixed_get(r, 1) * unit;
+        return cfi_read_fixed(r, 1) * unit;
     case CFA_ADVANCE_2:
-        return fixed_get(r, 2) * unit;
+        return cfi_read_fixed(r, 2) * unit;
     case CFA_ADVANCE_4:
-        return fixed_get(r, 4) * unit;
+        return cfi_read_fixed(r, 4) * unit;
     case CFA_SET_LOC:
         return cfi_read_encoded(r, m->fde->pointer_encoding, 0) - m->at;
     default:
@@ -445,79 +245,4 @@ bool cfi_run(const struct cfi_fde *fde, uint64_t pc, struct cfi_row *row) {
     }
     *row = m.row;
     return true;
-}
-
-bool cfi_is_deref_of_fp(const struct cfi_row *row, int64_t *below) {
-    struct byte_reader r = byte_reader_over(row->cfa_expression, row->cfa_expression_bytes);
-    uint64_t base = fixed_get(&r, 1);
-    *below = sleb_get(&r);
-    bool is_deref =
-        base == OP_BREG0 + ARCH_DWARF_FP && fixed_get(&r, 1) == OP_DEREF && !r.is_failed && byte_reader_left(&r) == 0;
-    const uint8_t *fp = row->fp.expression;
-    return is_deref && row->fp.how == CFI_AT_EXPRESSION && row->fp.expression_bytes == 2 && fp &&
-           fp[0] == OP_BREG0 + ARCH_DWARF_FP && fp[1] == 0;
-}
-
-/* A number, or sp plus a number. */
-struct operand {
-    bool is_sp;
-    int64_t v;
-};
-
-static bool run_binary(struct operand *a, const struct operand *b, uint8_t op) {
-    bool is_plus = op == OP_PLUS;
-    if (b->is_sp && !(is_plus && !a->is_sp)) {
-        return false;
-    }
-    if (a->is_sp && !is_plus) {
-        return false;
-    }
-    a->is_sp |= b->is_sp;
-    switch (op) {
-    case OP_PLUS:
-        a->v += b->v;
-        return true;
-    case OP_AND:
-        a->v &= b->v;
-        return true;
-    case OP_GE:
-        a->v = a->v >= b->v;
-        return true;
-    case OP_SHL:
-        a->v = b->v >= 0 && b->v < 32 ? (int64_t)((uint64_t)a->v << b->v) : 0;
-        return true;
-    default:
-        return false;
-    }
-}
-
-bool cfi_expression_as_sp(const struct cfi_row *row, uint64_t pc, int64_t *offset) {
-    struct byte_reader r = byte_reader_over(row->cfa_expression, row->cfa_expression_bytes);
-    struct operand stack[OPERANDS_MAX];
-    unsigned n = 0;
-    while (byte_reader_left(&r) && !r.is_failed) {
-        uint8_t op = *r.p++;
-        if (op == OP_PLUS_UCONST && n >= 1) {
-            stack[n - 1].v += (int64_t)varint_get(&r);
-        } else if ((op == OP_PLUS || op == OP_AND || op == OP_GE || op == OP_SHL) && n >= 2) {
-            n--;
-            if (!run_binary(&stack[n - 1], &stack[n], op)) {
-                return false;
-            }
-        } else if (n == OPERANDS_MAX) {
-            return false;
-        } else if (op >= OP_LIT0 && op <= OP_LIT31) {
-            stack[n++] = (struct operand){.v = op - OP_LIT0};
-        } else if (op == OP_CONST1U) {
-            stack[n++] = (struct operand){.v = (int64_t)fixed_get(&r, 1)};
-        } else if (op == OP_BREG0 + ARCH_DWARF_SP) {
-            stack[n++] = (struct operand){.is_sp = true, .v = sleb_get(&r)};
-        } else if (op == OP_BREG0 + ARCH_DWARF_RA) {
-            stack[n++] = (struct operand){.v = (int64_t)pc + sleb_get(&r)};
-        } else {
-            return false;
-        }
-    }
-    *offset = n == 1 ? stack[0].v : 0;
-    return n == 1 && stack[0].is_sp && !r.is_failed;
 }

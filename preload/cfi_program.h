@@ -47,6 +47,10 @@ struct cfi_fde {
     bool is_signal_frame;
 };
 
+/* Read a signed LEB128; n little-endian bytes as an unsigned number. */
+int64_t cfi_read_sleb(struct byte_reader *r);
+uint64_t cfi_read_fixed(struct byte_reader *r, unsigned n);
+
 /* Read a pointer in one of the DW_EH_PE encodings; data_base is what datarel is relative to. */
 uint64_t cfi_read_encoded(struct byte_reader *r, uint8_t encoding, uint64_t data_base);
 

@@ -39,7 +39,7 @@ static const char help[] = "usage: seep run [OPTIONS] [--] COMMAND [ARGUMENTS]\n
                            "  -o, --output FILE     the trace; %p in it stands for the process id; never overwritten\n"
                            "                        (seep.<program>.<process id>.seep in the current directory)\n"
                            "      --ring SIZE       most memory for events on their way to the file, 256K to 16G (64M)\n"
-                           "      --unwinder NAME   cfi, libunwind, or verify: both, and count differences (cfi)\n"
+                           "      --unwinder NAME   reuse, cfi, libunwind, or verify: reuse compared with libunwind (reuse)\n"
                            "  -h, --help            this\n"
                            "\n"
                            "To trace without seep run: LD_PRELOAD=…/libseep.so SEEP_OPTIONS=output=FILE COMMAND\n";
@@ -59,7 +59,7 @@ static bool is_size(const char *s) {
 }
 
 static bool is_unwinder(const char *s) {
-    return strcmp(s, "cfi") == 0 || strcmp(s, "libunwind") == 0 || strcmp(s, "verify") == 0;
+    return strcmp(s, "reuse") == 0 || strcmp(s, "cfi") == 0 || strcmp(s, "libunwind") == 0 || strcmp(s, "verify") == 0;
 }
 
 /* Returns -1 to go on, or the status to end with. */

@@ -228,12 +228,12 @@ static bool next_control(struct token_cursor *c) {
 
 /* The token of a miss. Returns it, or UINT32_MAX if it is none. */
 static uint32_t missed_token(struct event_decoder *d, struct token_cursor *c, struct token_context context) {
-    uint32_t *pair = &d->recent[token_recent_index(context)];
+    uint32_t *first = &d->recent[token_recent_index(context)];
     uint32_t *follow = &d->follow[token_follow_index(context)];
     uint64_t token = UINT32_MAX;
     switch (c->kind) {
     case TOKEN_KIND_SECOND:
-        token = pair[1];
+        token = first[TOKEN_RECENT_SECOND];
         break;
     case TOKEN_KIND_FOLLOW:
         token = *follow;
@@ -249,7 +249,7 @@ static uint32_t missed_token(struct event_decoder *d, struct token_cursor *c, st
         return UINT32_MAX;
     }
     c->new_info += token == token_alloc(c->new_info);
-    token_learn(pair, follow, c->kind, (uint32_t)token);
+    token_learn(first, follow, c->kind, (uint32_t)token);
     c->is_miss_next = false;
     return (uint32_t)token;
 }

@@ -30,19 +30,20 @@ enum {
     TRACE_POLL_MS = 20,
 };
 
-static const char help[] = "usage: seep run [OPTIONS] [--] COMMAND [ARGUMENTS]\n"
-                           "\n"
-                           "Run a program and record its allocations. Ends with the program's exit status.\n"
-                           "\n"
-                           "  seep run -o x.seep -- ./server --port 8080\n"
-                           "\n"
-                           "  -o, --output FILE     the trace; %p in it stands for the process id; never overwritten\n"
-                           "                        (seep.<program>.<process id>.seep in the current directory)\n"
-                           "      --ring SIZE       most memory for events on their way to the file, 256K to 16G (64M)\n"
-                           "      --unwinder NAME   reuse, cfi, libunwind, or verify: reuse compared with libunwind (reuse)\n"
-                           "  -h, --help            this\n"
-                           "\n"
-                           "To trace without seep run: LD_PRELOAD=…/libseep.so SEEP_OPTIONS=output=FILE COMMAND\n";
+static const char help[] =
+    "usage: seep run [OPTIONS] [--] COMMAND [ARGUMENTS]\n"
+    "\n"
+    "Run a program and record its allocations. Ends with the program's exit status.\n"
+    "\n"
+    "  seep run -o x.seep -- ./server --port 8080\n"
+    "\n"
+    "  -o, --output FILE     the trace; %p in it stands for the process id; never overwritten\n"
+    "                        (seep.<program>.<process id>.seep in the current directory)\n"
+    "      --ring SIZE       most memory for events on their way to the file, 256K to 16G (64M)\n"
+    "      --unwinder NAME   reuse, cfi, libunwind, or verify: reuse compared with libunwind (reuse)\n"
+    "  -h, --help            this\n"
+    "\n"
+    "To trace without seep run: LD_PRELOAD=…/libseep.so SEEP_OPTIONS=output=FILE COMMAND\n";
 
 struct run {
     struct run_options options;

@@ -28,6 +28,7 @@ enum {
     TOKEN_FREE_LAST = 1,
     TOKEN_RECENT_BITS = 18,
     TOKEN_FOLLOW_BITS = 18,
+    TOKEN_RECENT_SECOND = 1 << TOKEN_RECENT_BITS,
     TOKEN_RECENT_BYTES = 8 << TOKEN_RECENT_BITS,
     TOKEN_FOLLOW_BYTES = 4 << TOKEN_FOLLOW_BITS,
     TOKEN_RUN_MAX = 63,
@@ -54,11 +55,12 @@ ALWAYS_INLINE uint32_t token_free(uint32_t info) {
     return info * 2 + 3;
 }
 
-/* Index of the pair in `recent` (two entries each) for a context. Multipliers: odd constants with well-spread bits, as in
+/* Place of a context's pair in `recent`: the first token at the index, the second TOKEN_RECENT_SECOND behind it, so that hits, which
+ * look at the first alone, find twice as many in the cache. Multipliers: odd constants with well-spread bits, as in
  * xxHash32 (its primes 1 to 3). */
 ALWAYS_INLINE uint32_t token_recent_index(struct token_context c) {
     uint32_t mix = (c.newest * 0x9E3779B1u) ^ (c.middle * 0x85EBCA77u) ^ (c.oldest * 0xC2B2AE3Du);
-    return (mix >> (32 - TOKEN_RECENT_BITS)) * 2;
+    return mix >> (32 - TOKEN_RECENT_BITS);
 }
 
 ALWAYS_INLINE uint32_t token_follow_index(struct token_context c) {
@@ -106,12 +108,12 @@ ALWAYS_INLINE uint64_t token_from_literal(struct token_context c, uint64_t liter
 }
 
 /* What both sides do after a miss: the pair moves up, and unless it was recent[1] the follower is replaced. */
-ALWAYS_INLINE void token_learn(uint32_t *pair, uint32_t *follow, enum token_kind kind, uint32_t token) {
+ALWAYS_INLINE void token_learn(uint32_t *first, uint32_t *follow, enum token_kind kind, uint32_t token) {
     if (kind != TOKEN_KIND_SECOND) {
         *follow = token;
     }
-    pair[1] = pair[0];
-    pair[0] = token;
+    first[TOKEN_RECENT_SECOND] = *first;
+    *first = token;
 }
 
 #endif

@@ -171,27 +171,27 @@ static void encode_run(struct encoder *e, struct token_context *context, const u
     find_places(e, c, tokens, n);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t token = tokens[i];
-        uint32_t *pair = &e->recent[e->places[i]];
+        uint32_t *first = &e->recent[e->places[i]];
         __builtin_prefetch(&e->recent[e->places[i + PREFETCH_TOKENS]], 1);
         if (LIKELY(i + PREFETCH_TOKENS < n)) {
             struct token_context ahead = {.newest = tokens[i + PREFETCH_TOKENS - 1]};
             __builtin_prefetch(&e->follow[token_follow_index(ahead)], 1);
         }
-        if (LIKELY(pair[0] == token)) {
+        if (LIKELY(*first == token)) {
             n_hits++;
         } else {
             for (; UNLIKELY(n_hits >= TOKEN_RUN_MAX); n_hits -= TOKEN_RUN_MAX) {
                 *control++ = TOKEN_RUN_MAX << 2;
             }
             uint32_t *follow = &e->follow[token_follow_index(c)];
-            enum token_kind kind = kind_of(e, token, pair[1], *follow);
+            enum token_kind kind = kind_of(e, token, first[TOKEN_RECENT_SECOND], *follow);
             *control++ = (uint8_t)(n_hits << 2 | kind);
             n_hits = 0;
             if (kind == TOKEN_KIND_LITERAL) {
                 literal = varint_put(literal, token_to_literal(c, token));
             }
             e->next_new_info += kind == TOKEN_KIND_NEW;
-            token_learn(pair, follow, kind, token);
+            token_learn(first, follow, kind, token);
         }
         c = token_push(c, token);
     }

@@ -336,7 +336,7 @@ int info_main(int argc, char **argv) {
         }
     }
     if (argc - optind != 1) {
-        diag_error("info: %s; see seep info --help", argc == optind ? "which FILE?" : "one FILE at a time");
+        diag_error("info: %s; see seep info --help", argc == optind ? "which FILE is missing" : "one FILE at a time");
         return SEEP_EXIT_USAGE;
     }
     return print_info(argv[optind], is_json);

@@ -171,7 +171,7 @@ static void put_footer(FILE *f, const struct report *r, const struct cost *total
     fprintf(f, "temporary memory allocations: %" PRIu64 " (%" PRIu64 "/s)\n", total->temporary,
             per_second(total->temporary, runtime_ns));
     fprintf(f, "peak heap memory consumption: %s\n", format_size(total->peak_bytes, size));
-    fprintf(f, "peak RSS (including seep overhead): %s\n", format_size(peak_rss(r), size));
+    fprintf(f, "peak RSS (including seep overhead): %s\n", peak_rss(r) ? format_size(peak_rss(r), size) : "unknown");
     fprintf(f, "total memory leaked: %s\n", format_size(total->unreleased_bytes, size));
 }
 

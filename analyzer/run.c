@@ -54,9 +54,16 @@ struct run {
 
 /* ---- options and checks ---- */
 
+/* A size as the shim takes it (preload/config.c): 256K to 16G. */
 static bool is_size(const char *s) {
+    static const char units[] = "kKmMgG";
     size_t n = strspn(s, "0123456789");
-    return n > 0 && n < 20 && (!s[n] || (strchr("kKmMgG", s[n]) && !s[n + 1]));
+    const char *unit = s[n] ? strchr(units, s[n]) : NULL;
+    if (n == 0 || n > 12 || (s[n] && (!unit || s[n + 1]))) {
+        return false;
+    }
+    unsigned long long bytes = strtoull(s, NULL, 10) << (unit ? 10 * ((unit - units) / 2 + 1) : 0);
+    return bytes >= 256ull << 10 && bytes <= 16ull << 30;
 }
 
 static bool is_unwinder(const char *s) {
@@ -78,7 +85,10 @@ static int read_options(struct run *run, int argc, char **argv) {
         }
         bool is_right = (c == 'o' && *optarg) || (c == 'r' && is_size(optarg)) || (c == 'u' && is_unwinder(optarg));
         if (!is_right) {
-            diag_error("run: cannot make sense of '%s'; see seep run --help", argv[optind - 1]);
+            diag_error("run: cannot make sense of '%s'%s; see seep run --help", argv[optind - 1],
+                       c == 'r'   ? " (a size from 256K to 16G)"
+                       : c == 'u' ? " (reuse, cfi, libunwind or verify)"
+                                  : "");
             return SEEP_EXIT_USAGE;
         }
         *(c == 'o' ? &run->options.output : c == 'r' ? &run->options.ring : &run->options.unwinder) = optarg;
@@ -226,12 +236,22 @@ static bool wait_for_trace(const char *path) {
     return true;
 }
 
+static bool has_untraced_children(const struct profile *p) {
+    for (size_t i = 0; i < p->n_lost; i++) {
+        if (strcmp(p->lost[i].key, "untraced-forks") == 0 && p->lost[i].count) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void print_summary(const char *trace, const struct profile *p) {
     uint64_t n_lost = p->lost_events + p->n_events_missing;
     diag_error("trace in %s: %" PRIu64 " allocations, %" PRIu64 " B unreleased in %" PRIu64 " blocks, %" PRIu64
-               " events lost%s; read it with: seep report %s",
+               " events lost%s%s; read it with: seep report %s",
                trace, p->total.calls, p->total.unreleased_bytes, p->total.unreleased_blocks, n_lost,
-               p->is_complete ? "" : ", not complete", trace);
+               p->is_complete ? "" : ", not complete", has_untraced_children(p) ? ", child processes not traced" : "",
+               trace);
 }
 
 /* Say on one line what became of the trace. */

@@ -42,7 +42,7 @@ ALWAYS_INLINE uint32_t capture_stack(struct thread_state *t, struct arch_caller 
 uint32_t capture_intern(struct thread_state *t);
 
 /* For backends: unwind all the way out by CFI into ip[0..cap). Returns the number of frames. */
-uint32_t unwind_cfi(uint64_t *ip, uint32_t cap, struct arch_caller caller, uint64_t stack_high);
+uint32_t unwind_cfi(uint64_t *ip, uint32_t cap, struct arch_caller caller, struct unwind_bounds *bounds);
 uint32_t capture_by_cfi(struct thread_state *t, struct arch_caller caller);
 
 #endif

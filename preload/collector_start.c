@@ -34,9 +34,11 @@ static bool find_collector(char *path, size_t cap) {
 /* The collector's answer: "ok", or why not. Returns its length, 0 if it went without one or did not come in time. */
 static size_t read_reply(int fd, char *reply, size_t cap) {
     size_t n = 0;
+    uint64_t until_ns = sys_mono_ns() + READY_TIMEOUT_MS * 1000000ull;
     while (n + 1 < cap) {
         struct pollfd ready = {.fd = fd, .events = POLLIN};
-        int polled = poll(&ready, 1, READY_TIMEOUT_MS);
+        uint64_t now_ns = sys_mono_ns();
+        int polled = poll(&ready, 1, now_ns < until_ns ? (int)((until_ns - now_ns) / 1000000) : 0);
         if (polled < 0 && errno == EINTR) {
             continue;
         }

@@ -47,7 +47,7 @@ static bool open_chunk(struct thread_state *t, uint64_t stamp) {
     atomic_store_explicit(&chunk->next, 0, memory_order_relaxed);
     chunk->thread_serial = t->serial;
     chunk->tid = t->tid;
-    chunk->pid = (uint32_t)sys_getpid();
+    chunk->pid = ring->pid;
     /* A thread that takes over a slot starts its own time; time within one stream never goes back. */
     chunk->base_stamp = t->chunk && t->last_stamp < stamp ? t->last_stamp : stamp;
     t->last_stamp = chunk->base_stamp;

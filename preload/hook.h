@@ -37,6 +37,7 @@ ALWAYS_INLINE void hook_enter(struct thread_state *t, uint64_t sp) {
 
 ALWAYS_INLINE void hook_leave(struct thread_state *t, enum thread_phase phase) {
     atomic_signal_fence(memory_order_seq_cst);
+    t->hook_sp = 0;
     atomic_store_explicit(&t->phase, phase, memory_order_relaxed);
 }
 

@@ -1,6 +1,9 @@
 /* hook_list.h - every function that the shim interposes, once. The enum of real.h, the export map, the lint and the tests are made
  * from this list; an entry needs a definition in an interpose_*.c and nothing else.
  *
+ * vfree and reallocf of other systems are not here: no libc of Linux has them, and a library may have functions of its own by such names,
+ * which an exported one of ours would take over.
+ *
  * malloc_usable_size is not here: it asks, it changes nothing, and reaches the real one by itself.
  */
 #ifndef SEEP_HOOK_LIST_H
@@ -22,8 +25,6 @@
     X(cfree) \
     X(free_sized) \
     X(free_aligned_sized) \
-    X(reallocf) \
-    X(vfree) \
     /* C++ operator new: plain, array, nothrow, aligned */ \
     X(_Znwm) \
     X(_Znam) \

@@ -10,8 +10,6 @@
 
 #include "interpose_tables.h"
 
-void *reallocf(void *p, size_t size);
-
 /* Whether the real functions can be called; looks them up at the first call. */
 ALWAYS_INLINE bool is_resolved(void) {
     if (LIKELY(real_table[REAL_malloc] != NULL)) {
@@ -104,15 +102,6 @@ EXPORT void *reallocarray(void *old, size_t n, size_t size) {
     return realloc_from(old, all, ARCH_CALLER());
 }
 
-EXPORT void *reallocf(void *old, size_t size) {
-    void *p = realloc_from(old, size, ARCH_CALLER());
-    if (!p && old && size) {
-        hook_free(old);
-        REAL(free)(old);
-    }
-    return p;
-}
-
 /* The rest is rare, and some allocators build one of these from another through the hooks. */
 
 POSIX_MEMALIGN(posix_memalign)
@@ -121,6 +110,5 @@ ALLOC(memalign, (size_t alignment, size_t size), (alignment, size), size, alignm
 ALLOC(valloc, (size_t size), (size), size, INTERPOSE_PAGE)
 ALLOC(pvalloc, (size_t size), (size), size, INTERPOSE_PAGE)
 RELEASE(cfree, (void *p), (p), p)
-RELEASE(vfree, (void *p), (p), p)
 RELEASE(free_sized, (void *p, size_t size), (p, size), p)
 RELEASE(free_aligned_sized, (void *p, size_t alignment, size_t size), (p, alignment, size), p)

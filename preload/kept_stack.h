@@ -43,6 +43,12 @@ struct unwind_cursor {
     uint64_t ip, sp, fp;
 };
 
+/* What may be read: pages [low, high) have been found readable, one after the other; they follow the stack that is being unwound. */
+struct unwind_bounds {
+    uint64_t stack_high; /* end of the thread's own stack */
+    uint64_t low, high;
+};
+
 /* A frame just unwound: its state, its rule, what its step read. */
 struct unwound_frame {
     struct unwind_cursor at;

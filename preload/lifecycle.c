@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -88,11 +89,19 @@ static bool choose_paths(void) {
     return !text.is_cut;
 }
 
-/* Before Linux 4.14: fork() can be seen, clone() cannot. */
+/* fork() is seen here, so that a child that allocates nothing before it execs is counted too; clone() is seen by the wiped memory
+ * alone (and before Linux 4.14 not at all). */
 static void in_fork_child(void) {
     atomic_store(sentinel, 0);
-    if (thread_current) {
-        atomic_store(&thread_current->phase, THREAD_WIPED);
+    bool is_in_hook = false;
+    for (const struct thread_state *t = thread_current; t; t = t->nested) {
+        is_in_hook |= t->hook_sp != 0;
+    }
+    if (atomic_load(&state) == LIFECYCLE_TRACING) {
+        lifecycle_enter_child();
+    }
+    if (is_in_hook) {
+        ring_divert(); /* a signal handler forked: what that hook still writes must not reach the parent's ring */
     }
 }
 
@@ -106,9 +115,7 @@ static bool prepare_sentinel(void) {
     if (!sentinel) {
         return false;
     }
-    if (!sys_wipe_on_fork(sentinel, page)) {
-        pthread_atfork(NULL, NULL, in_fork_child);
-    }
+    sys_wipe_on_fork(sentinel, page);
     atomic_store(sentinel, 1);
     return true;
 }
@@ -120,7 +127,9 @@ static void refuse_existing_output(void) {
                     " covers what ran before, the new program is not traced: start it directly", NULL);
     } else {
         sys_message("cannot write ", output,
-                    ": it exists and is never overwritten; not tracing (choose another name with output=)", NULL);
+                    ": it exists and is never overwritten; not tracing (choose another name with output=, or have %p, the "
+                    "process id, in it)",
+                    NULL);
     }
 }
 
@@ -160,6 +169,20 @@ static void at_exit(int status, void *unused) {
 
 extern int on_exit(void (*function)(int status, void *arg), void *arg) __attribute__((weak));
 
+/* Orphans become children of process 1 and of subreapers: the collector would turn up in the host's own wait(), and a host that waits for
+ * its last child would wait for ever, since the collector waits for the host. */
+static bool would_inherit_collector(void) {
+    int is_subreaper = 0;
+    if (sys_getpid() != 1 && (prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper) < 0 || !is_subreaper)) {
+        return false;
+    }
+    sys_message(
+        executable, is_subreaper ? " is a subreaper" : " is process 1 of its container",
+        ", and the collector would become its child; not tracing (start it below an init, as docker run --init does)",
+        NULL);
+    return true;
+}
+
 static bool begin(void) {
     sys_start();
     config_read(&config);
@@ -167,6 +190,9 @@ static bool begin(void) {
         return false;
     }
     read_executable();
+    if (would_inherit_collector()) {
+        return false;
+    }
     int fd;
     if (!choose_paths() || !prepare_ring(&fd)) {
         return false;
@@ -221,6 +247,7 @@ __attribute__((constructor)) static void construct(void) {
     if (on_exit) {
         on_exit(at_exit, NULL);
     }
+    pthread_atfork(NULL, NULL, in_fork_child);
     capture_choose(config.unwinder);
     atomic_store(&t->phase, THREAD_READY);
 }

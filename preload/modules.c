@@ -27,14 +27,16 @@ struct module {
     uint32_t id;
     _Atomic uint64_t start;
     uint64_t end;
-    uint64_t fingerprint; /* of the build-id and name, to tell a successor at the same address */
+    uint64_t identity; /* of the loader's own record, to tell a successor at the same address */
 };
 
 /* What the loader says of the object around an address. */
 struct object {
     uint64_t start, end, bias;
     const uint8_t *eh_frame_hdr;
-    const char *name;
+    uint64_t identity;
+    const char
+        *name; /* the loader's: only to be looked at while the object cannot go, because it has a frame on this stack */
 };
 
 extern int _dl_find_object(void *address, struct dl_find_object *result) __attribute__((weak));
@@ -57,7 +59,8 @@ struct search {
 static int match_object(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
     struct search *search = context;
-    struct object o = {.start = UINT64_MAX, .bias = info->dlpi_addr, .name = info->dlpi_name};
+    struct object o = {
+        .start = UINT64_MAX, .bias = info->dlpi_addr, .identity = (uint64_t)info->dlpi_phdr, .name = info->dlpi_name};
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
         uint64_t start = info->dlpi_addr + segment->p_vaddr;
@@ -76,7 +79,8 @@ static int match_object(struct dl_phdr_info *info, size_t size, void *context) {
     return 1;
 }
 
-static bool find_object(uint64_t pc, struct object *o) {
+/* Find the object around pc. Without `wants_name` nothing of the loader's is dereferenced: another thread may be closing it. */
+static bool find_object(uint64_t pc, struct object *o, bool wants_name) {
     if (!_dl_find_object) {
         struct search search = {.pc = pc, .found = o};
         return dl_iterate_phdr(match_object, &search) == 1;
@@ -89,9 +93,13 @@ static bool find_object(uint64_t pc, struct object *o) {
         .start = (uint64_t)found.dlfo_map_start,
         .end = (uint64_t)found.dlfo_map_end,
         .eh_frame_hdr = found.dlfo_eh_frame,
-        .bias = found.dlfo_link_map ? found.dlfo_link_map->l_addr : 0,
-        .name = found.dlfo_link_map ? found.dlfo_link_map->l_name : "",
+        .identity = (uint64_t)found.dlfo_link_map ^ (uint64_t)found.dlfo_eh_frame << 16,
+        .name = "",
     };
+    if (wants_name && found.dlfo_link_map) {
+        o->bias = found.dlfo_link_map->l_addr;
+        o->name = found.dlfo_link_map->l_name;
+    }
     return true;
 }
 
@@ -135,18 +143,6 @@ static uint32_t read_build_id(const struct object *o, uint8_t *id) {
         }
     }
     return 0;
-}
-
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint64_t fingerprint_of(const uint8_t *id, uint32_t n, const char *name) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (uint32_t i = 0; i < n; i++) {
-        h = (h ^ id[i]) * 0x100000001b3u;
-    }
-    for (const char *c = name; *c; c++) {
-        h = (h ^ (uint8_t)*c) * 0x100000001b3u;
-    }
-    return h;
 }
 
 static bool append_module(const void *head, uint32_t head_bytes, const char *path) {
@@ -218,7 +214,7 @@ static COLD void note_object(const struct object *o) {
         uint32_t id_bytes = read_build_id(o, id);
         atomic_store_explicit(&module->start, o->start, memory_order_relaxed);
         module->end = o->end;
-        module->fingerprint = fingerprint_of(id, id_bytes, o->name);
+        module->identity = o->identity;
         module->id = atomic_fetch_add(&n_modules, 1) + 1;
         log_module(module, o, id, id_bytes);
         atomic_store_explicit(&module->state, MODULE_LIVE, memory_order_release);
@@ -229,7 +225,7 @@ static COLD void note_object(const struct object *o) {
 
 bool module_find(uint64_t pc, struct module_view *view) {
     struct object o;
-    if (!find_object(pc, &o)) {
+    if (!find_object(pc, &o, true)) {
         return false;
     }
     note_object(&o);
@@ -240,12 +236,7 @@ bool module_find(uint64_t pc, struct module_view *view) {
 static bool is_still_there(const struct module *module) {
     struct object o;
     uint64_t start = atomic_load_explicit(&module->start, memory_order_relaxed);
-    if (!find_object(start, &o) || o.start != start || !is_logged_as(module, &o)) {
-        return false;
-    }
-    uint8_t id[BUILD_ID_MAX];
-    uint32_t id_bytes = read_build_id(&o, id);
-    return module->fingerprint == fingerprint_of(id, id_bytes, o.name);
+    return find_object(start, &o, false) && o.start == start && o.identity == module->identity && is_logged_as(module, &o);
 }
 
 static void log_epoch(uint32_t number, const uint32_t *gone, uint32_t n_gone) {

@@ -22,6 +22,7 @@ enum {
     NODES_MAX = 1 << 24,
     BACK_STEP_BYTES = 65536,
     EVENT_BYTES_MIN = 256 << 10,
+    ADDRESS_SHARE = 32, /* of RLIMIT_AS at most one such part */
 };
 
 struct ring_header *ring;
@@ -31,6 +32,8 @@ struct ring_chunk *ring_chunks;
 
 /* Kernels before 5.14 cannot populate: there a smaller file is allocated whole while its descriptor is open. */
 static bool is_allocated_whole;
+
+static uint64_t mapped_bytes;
 
 static _Atomic uint64_t backed_slots_bytes, backed_log_bytes, backed_nodes_bytes;
 
@@ -103,6 +106,7 @@ static int map_file(int fd, const struct ring_header *layout) {
         return backed == -EINVAL ? -EINVAL : -ENOSPC;
     }
     ring = p;
+    mapped_bytes = layout->file_bytes;
     memcpy(ring, layout, sizeof *layout);
     ring_slots = (struct ring_slot *)((char *)p + layout->slots.off);
     ring_nodes = (struct ring_node *)((char *)p + layout->nodes.off);
@@ -117,13 +121,18 @@ static int map_file(int fd, const struct ring_header *layout) {
     return 0;
 }
 
-/* Files of this process may not grow past RLIMIT_FSIZE: going over it raises SIGXFSZ, which kills. */
-static uint64_t file_size_limit(void) {
+/* How large the ring may be. Files of this process may not grow past RLIMIT_FSIZE: going over it raises SIGXFSZ, which kills. What
+ * RLIMIT_AS allows is the host's, of which the ring takes a small share. */
+static uint64_t size_limit(void) {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) {
-        return UINT64_MAX;
+    uint64_t most = UINT64_MAX;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        most = limit.rlim_cur;
     }
-    return limit.rlim_cur;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / ADDRESS_SHARE < most) {
+        most = limit.rlim_cur / ADDRESS_SHARE;
+    }
+    return most;
 }
 
 int ring_create(const char *path, uint64_t event_bytes, bool is_tsc) {
@@ -141,7 +150,7 @@ int ring_create(const char *path, uint64_t event_bytes, bool is_tsc) {
     int fd = fcntl(low_fd, F_DUPFD_CLOEXEC, 3);
     int result = fd < 0 ? -errno : -EFBIG;
     close(low_fd);
-    uint64_t limit = file_size_limit();
+    uint64_t limit = size_limit();
     for (unsigned shrink = 0; fd >= 0 && shrink <= 10; shrink++) {
         if (lay_out(&layout, event_bytes, shrink) > limit) {
             continue;
@@ -179,6 +188,12 @@ void ring_count_lost(enum ring_lost kind, uint64_t n) {
     if (ring) {
         atomic_fetch_add_explicit(&ring->lost[kind], n, memory_order_relaxed);
     }
+}
+
+void ring_divert(void) {
+    int saved = errno;
+    mmap(ring, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    errno = saved;
 }
 
 /* Ask the collector to come now when half of the chunks are taken. */

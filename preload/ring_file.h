@@ -32,6 +32,9 @@ MUST_CHECK int ring_create(const char *path, uint64_t event_bytes, bool is_tsc);
 /* Take back what ring_create() did, when no collector could be started. */
 void ring_discard(const char *path);
 
+/* In a fork child: put private memory in the ring's place. */
+void ring_divert(void);
+
 /* Count what could not be recorded. */
 void ring_count_lost(enum ring_lost kind, uint64_t n);
 

@@ -240,7 +240,7 @@ void sys_message(const char *part, ...) {
     va_start(parts, part);
     for (const char *s = part; s; s = va_arg(parts, const char *)) {
         for (; *s && n < sizeof line - 1; s++) {
-            line[n++] = (unsigned char)*s < ' ' ? ' ' : *s;
+            line[n++] = (unsigned char)*s < ' ' || *s == 0x7f ? ' ' : *s;
         }
     }
     va_end(parts);

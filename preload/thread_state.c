@@ -9,7 +9,8 @@
 
 enum {
     PROBES = 4, /* old slots a new thread looks at; more than one each, so that slots are found faster than threads made */
-    NESTING_MAX = 4, /* hooks interrupted by hooks interrupted by hooks */
+    NESTING_MAX =
+        16, /* hooks under way at once in one thread: nested handlers, user-level threads preempted in a hook, jumps */
 };
 
 __thread struct thread_state *thread_current __attribute__((tls_model("initial-exec")));
@@ -56,7 +57,7 @@ static struct thread_state *map_state(uint32_t index) {
     if (!t) {
         t = sys_map_private(sizeof *t);
         if (t) {
-            sys_wipe_on_fork(t, sizeof *t); /* where that cannot be, lifecycle has a fork handler */
+            sys_wipe_on_fork(t, ARCH_PAGE_BYTES); /* where that cannot be, lifecycle has a fork handler */
         }
         states[index] = t;
     }
@@ -65,7 +66,11 @@ static struct thread_state *map_state(uint32_t index) {
 
 static struct thread_state *state_new(uint32_t depth) {
     int tid = sys_gettid();
-    uint32_t index = reclaim_slot(sys_getpid(), tid);
+    if ((uint32_t)sys_getpid() != ring->pid) {
+        ring_count_lost(RING_LOST_NO_SLOT, 1); /* a vfork child in its parent's memory: the slot would outlive its owner */
+        return NULL;
+    }
+    uint32_t index = reclaim_slot((int)ring->pid, tid);
     if (index == ring->slots.cap) {
         index = ring_slot_take();
     }
@@ -80,12 +85,12 @@ static struct thread_state *state_new(uint32_t depth) {
         ring_count_lost(RING_LOST_ABANDONED, 1); /* the former owner died in a hook */
         atomic_store_explicit(&slot->busy, 0, memory_order_release);
     }
-    atomic_store_explicit(&slot->pid, (uint32_t)sys_getpid(), memory_order_relaxed);
+    atomic_store_explicit(&slot->pid, ring->pid, memory_order_relaxed);
     t->slot_index = index;
     t->slot = slot;
     t->cursor = NULL;
     t->limit = NULL; /* the first event finds no room and opens a chunk of this thread's own behind the former owner's */
-    t->stack_high = own_stack_high(tid);
+    t->bounds = (struct unwind_bounds){.stack_high = own_stack_high(tid)};
     t->n_outer = 0;
     t->nested = NULL;
     t->depth = depth;
@@ -114,21 +119,32 @@ struct thread_state *thread_attach(void) {
 
 /* A hook cannot still be running if code runs above it on the same stack: somebody jumped out of it. */
 static bool is_abandoned(const struct thread_state *t, uint64_t sp) {
-    return sp >= t->hook_sp && t->hook_sp < t->stack_high && sp <= t->stack_high && !sys_on_alternate_stack();
+    return sp >= t->hook_sp && t->hook_sp < t->bounds.stack_high && sp <= t->bounds.stack_high && !sys_on_alternate_stack();
 }
 
-struct thread_state *thread_nested(struct thread_state *t, uint64_t sp) {
-    for (uint32_t depth = 1; depth <= NESTING_MAX; depth++) {
+/* All states are taken: find one whose hook has been left for good. Only now, because what looks like it may be a stack inside
+ * a stack or a user-level thread that will go on. */
+static struct thread_state *take_abandoned(struct thread_state *t, uint64_t sp) {
+    for (; t; t = t->nested) {
         if (is_abandoned(t, sp)) {
             ring_count_lost(RING_LOST_ABANDONED, 1);
             atomic_store_explicit(&t->slot->busy, 0, memory_order_release);
+            t->n_outer = 0;
             atomic_store_explicit(&t->phase, THREAD_READY, memory_order_relaxed);
             return t;
         }
+    }
+    ring_count_lost(RING_LOST_NESTED, 1);
+    return NULL;
+}
+
+struct thread_state *thread_nested(struct thread_state *t, uint64_t sp) {
+    struct thread_state *outermost = t;
+    for (uint32_t depth = 1; depth <= NESTING_MAX; depth++) {
         if (!t->nested) {
             struct thread_state *nested = state_new(depth);
             if (!nested) {
-                break;
+                return NULL;
             }
             nested->serial = t->serial;
             atomic_store_explicit(&nested->phase, THREAD_READY, memory_order_relaxed);
@@ -139,6 +155,5 @@ struct thread_state *thread_nested(struct thread_state *t, uint64_t sp) {
             return t;
         }
     }
-    ring_count_lost(RING_LOST_NESTED, 1);
-    return NULL;
+    return take_abandoned(outermost, sp);
 }

@@ -1,8 +1,8 @@
 /* thread_state.h - what the hooks know of a thread: its place in the ring, its scratch, and what it is doing.
  *
- * One per thread, private memory straight from the kernel, found by one initial-exec TLS pointer. Memory is wiped in a fork
+ * One per thread, private memory straight from the kernel, found by one initial-exec TLS pointer. Its first page is wiped in a fork
  * child by the kernel, so `phase` is 0 there whatever way the child was made; the hooks' one unlikely branch then leads to
- * the slow path. States of dead threads are taken over by new ones: a new thread looks at a few old slots and asks
+ * the slow path. The rest stays as it was: a hook that a signal handler interrupted to fork goes on with it in the child. States of dead threads are taken over by new ones: a new thread looks at a few old slots and asks
  * the kernel whether their owner still lives. So nothing has to run at thread exit, and allocations in any destructor, however late,
  * are still recorded.
  *
@@ -35,14 +35,15 @@ enum thread_phase {
 struct thread_state {
     /* Every event. */
     _Atomic uint32_t phase;
+    char rest_of_page[ARCH_PAGE_BYTES - sizeof(uint32_t)]; /* the kernel wipes this page in a fork child, and no other */
     uint32_t slot_index;
     struct ring_slot *slot;
     uint64_t *cursor; /* next free word of the chunk */
     uint64_t *limit;  /* no event starts behind this; below cursor when there is no chunk */
     struct ring_chunk *chunk;
     uint64_t last_stamp;
-    uint64_t stack_high; /* end of the thread's own stack: no guess reads there or above */
-    uint64_t hook_sp;    /* stack pointer of the hook that is BUSY */
+    uint64_t hook_sp; /* stack pointer of the hook that is recording, 0 = none */
+    struct unwind_bounds bounds;
 
     /* Rare. */
     uint32_t n_outer; /* allocator calls under way that may call the hooks, outermost first */
@@ -59,7 +60,8 @@ struct thread_state {
     struct kept_stack kept;
 };
 
-static_assert(offsetof(struct thread_state, n_outer) <= 72, "what every event touches fits two cache lines");
+static_assert(offsetof(struct thread_state, n_outer) <= ARCH_PAGE_BYTES + 80,
+              "what every event touches fits two cache lines");
 
 extern __thread struct thread_state *thread_current __attribute__((tls_model("initial-exec")));
 

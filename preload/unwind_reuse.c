@@ -76,7 +76,7 @@ static uint32_t unwind_new(struct thread_state *t, struct arch_caller caller, ui
         struct unwound_frame *frame = &t->unwound[n++];
         frame->at = c;
         frame->rule = cfi_rule(c.ip);
-        if (!unwind_step(&c, frame->rule, t->stack_high, &frame->read) || n == FRAMES_MAX) {
+        if (!unwind_step(&c, frame->rule, &t->bounds, &frame->read) || n == FRAMES_MAX) {
             *n_kept = 0;
             return n;
         }

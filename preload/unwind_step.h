@@ -1,8 +1,9 @@
 /* unwind_step.h - from a frame to its caller: one cached rule and two or three loads.
  *
  * Memory is read where CFI says that the caller's registers are. CFI of a running function is right by construction of the
- * program's exceptions; still no step goes downwards, and on the thread's own stack none leaves it. Only code without CFI
- * is guessed at, by frame pointers, only within the thread's own stack, and only where the kernel says that memory is there.
+ * program's exceptions, except at the end of a stack that was made by hand; so no step goes downwards, none leaves the thread's own stack,
+ * and each page is asked for (once per thread and stack) before it is read. Only code without CFI is guessed at, by frame pointers,
+ * and only within the thread's own stack.
  *
  * A step can note the words that it read, in reading order; see kept_stack.h for what that is good for.
  */
@@ -20,7 +21,14 @@
 enum { UNWIND_FRAME_BYTES_MAX = 1 << 26, UNWIND_LOWEST_CODE = 4096 };
 
 /* Frames of the rare kinds. Returns false at the end of the stack. */
-bool unwind_step_rare(struct unwind_cursor *c, uint32_t rule, uint64_t stack_high, struct unwind_read *read);
+bool unwind_step_rare(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds, struct unwind_read *read);
+
+/* Whether [sp, end) can be read, asking the kernel about pages not known yet. */
+bool unwind_extend(struct unwind_bounds *bounds, uint64_t sp, uint64_t end);
+
+ALWAYS_INLINE bool unwind_can_read(struct unwind_bounds *bounds, uint64_t sp, uint64_t end) {
+    return LIKELY(sp > bounds->low && end <= bounds->high) || unwind_extend(bounds, sp, end);
+}
 
 /* Load a word and note it where `read` is not NULL. */
 ALWAYS_INLINE uint64_t unwind_word(uint64_t address, struct unwind_read *read) {
@@ -45,20 +53,22 @@ ALWAYS_INLINE bool unwind_is_plausible(uint64_t cfa, uint64_t sp, uint64_t stack
 }
 
 /* Go to the caller's frame by the rule of c->ip. Returns false at the end of the stack. */
-ALWAYS_INLINE bool unwind_step(struct unwind_cursor *c, uint32_t rule, uint64_t stack_high, struct unwind_read *read) {
+ALWAYS_INLINE bool unwind_step(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds,
+                               struct unwind_read *read) {
     if (read) {
         read->n = 0;
         read->fp_word = 0;
     }
     enum cfi_kind kind = cfi_rule_kind(rule);
     if (UNLIKELY(kind > CFI_FP)) {
-        return unwind_step_rare(c, rule, stack_high, read);
+        return unwind_step_rare(c, rule, bounds, read);
     }
     uint64_t cfa = (kind == CFI_SP ? c->sp : c->fp) + cfi_rule_offset(rule);
-    if (UNLIKELY(!unwind_is_plausible(cfa, c->sp, stack_high))) {
+    uint64_t fp_slot = cfi_rule_fp_slot(rule);
+    if (UNLIKELY(!unwind_is_plausible(cfa, c->sp, bounds->stack_high) || fp_slot > cfa - c->sp) ||
+        !unwind_can_read(bounds, c->sp, cfa)) {
         return false;
     }
-    uint64_t fp_slot = cfi_rule_fp_slot(rule);
     if (fp_slot) {
         c->fp = unwind_fp_word(cfa - fp_slot, read);
     }

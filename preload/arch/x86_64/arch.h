@@ -20,6 +20,8 @@ enum {
     ARCH_DWARF_SP = 7,     /* rsp */
     ARCH_DWARF_RA = 16,    /* rip */
     ARCH_RA_BELOW_CFA = 8, /* the return address stands right below the CFA */
+    ARCH_PAGE_BYTES = 4096,
+    ARCH_SIGNAL_FRAME_BYTES = 256, /* of the kernel's signal frame, as far as registers stand in it */
 };
 
 /* The registers that a caller has right after its call returned. */
@@ -58,6 +60,8 @@ ALWAYS_INLINE uint64_t arch_tsc_before(void) {
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");
     return (uint64_t)high << 32 | low;
 }
+
+_Static_assert(__builtin_offsetof(ucontext_t, uc_mcontext.gregs[REG_RIP]) + 8 <= ARCH_SIGNAL_FRAME_BYTES, "frame");
 
 /* Where the kernel's signal frame at sp (its ucontext) keeps the registers of the code that was interrupted. */
 struct arch_signal_slots {

@@ -30,14 +30,14 @@ static enum thread_phase phase_after(const struct thread_state *t) {
     return t->n_outer ? THREAD_OUTER : THREAD_READY;
 }
 
-COLD void hook_alloc_slow(void *p, size_t size, struct arch_caller caller) {
+COLD void hook_alloc_slow(void *p, size_t size, struct arch_caller caller, uint64_t sp) {
     int saved = errno;
-    struct thread_state *t = hook_state_slow(caller.sp);
+    struct thread_state *t = hook_state_slow(sp);
     if (t) {
         if (t->n_outer) {
             outer_claim(t, p, &size, &caller);
         }
-        hook_enter(t, caller.sp);
+        hook_enter(t, sp);
         event_put_alloc(t, (uint64_t)p, size, capture_stack(t, caller));
         hook_leave(t, phase_after(t));
     }

@@ -17,8 +17,9 @@
 #include "event_buf.h"
 #include "thread_state.h"
 
-/* The rare halves: a thread's first event, a hook inside a hook, an allocator function that calls another, a fork child. errno is kept. */
-void hook_alloc_slow(void *p, size_t size, struct arch_caller caller);
+/* The rare halves: a thread's first event, a hook inside a hook, an allocator function that calls another, a fork child. errno is kept.
+ * sp: of the running hook; caller may be one further out (outer_call.h). */
+void hook_alloc_slow(void *p, size_t size, struct arch_caller caller, uint64_t sp);
 void hook_free_slow(void *p, uint64_t sp);
 
 /* The state to record with, READY or OUTER; NULL where the call is not to be recorded. sp: of the running hook. */
@@ -48,7 +49,7 @@ ALWAYS_INLINE void hook_leave(struct thread_state *t, enum thread_phase phase) {
 ALWAYS_INLINE void hook_alloc(void *p, size_t size, struct arch_caller caller) {
     struct thread_state *t = thread_current;
     if (UNLIKELY(!hook_is_ready(t))) {
-        hook_alloc_slow(p, size, caller);
+        hook_alloc_slow(p, size, caller, caller.sp);
         return;
     }
     hook_enter(t, caller.sp);

@@ -10,6 +10,7 @@
 EXPORT int dlclose(void *handle) {
     int result = REAL(dlclose)(handle);
     int saved = errno;
+    real_forget();
     if (thread_current) {
         modules_check_gone();
     }

@@ -62,7 +62,7 @@ static COLD void *realloc_boot(void *old, size_t size, struct arch_caller caller
 
 /* Of an allocator that may free the old block through the hooks (mimalloc does). */
 static NOINLINE void *realloc_foreign(void *old, size_t size, struct arch_caller caller) {
-    outer_begin(size, caller, old, true);
+    outer_begin_alloc(size, 0, caller, old);
     void *p = REAL(realloc)(old, size);
     return outer_end_realloc(size, caller, old, p, size != 0);
 }

@@ -5,7 +5,7 @@
  * RESIZE   a reallocation                     RESIZE(name, (parameters), (arguments), old block, size, keeps)
  *          keeps: whether a failed call leaves the old block alive
  *
- * Each goes to its own next definition. Where there is none (a program that probes for an allocator by a weak reference to
+ * Each goes to its own next definition, or to the one in the caller's own library. Where there is none (a program that probes for an allocator by a weak reference to
  * such a name and believes to have found it), the C family does what is asked.
  */
 #ifndef SEEP_INTERPOSE_TABLES_H
@@ -29,8 +29,9 @@ void *interpose_fallback(size_t alignment, size_t size);
     EXPORT void *name parameters {                                                                                         \
         OUTER_CALL_PERSONALITY();                                                                                          \
         struct arch_caller caller_ = ARCH_CALLER();                                                                        \
-        outer_begin((size), caller_, NULL, true);                                                                          \
-        void *p_ = REAL(name) ? REAL(name) arguments : interpose_fallback((alignment), (size));                            \
+        outer_begin_alloc((size), (alignment), caller_, NULL);                                                             \
+        __typeof__(&name) real_ = REAL_FOR(name, caller_);                                                                 \
+        void *p_ = real_ ? real_ arguments : interpose_fallback((alignment), (size));                                      \
         return outer_end_alloc((size), caller_, p_);                                                                       \
     }
 
@@ -42,9 +43,10 @@ void *interpose_fallback(size_t alignment, size_t size);
             return;                                                                                                        \
         }                                                                                                                  \
         struct arch_caller caller_ = ARCH_CALLER();                                                                        \
-        outer_begin(0, caller_, (block), false);                                                                           \
-        if (REAL(name)) {                                                                                                  \
-            REAL(name) arguments;                                                                                          \
+        outer_begin_free(caller_, (block));                                                                                \
+        __typeof__(&name) real_ = REAL_FOR(name, caller_);                                                                 \
+        if (real_) {                                                                                                       \
+            real_ arguments;                                                                                               \
         } else {                                                                                                           \
             REAL(free)(block);                                                                                             \
         }                                                                                                                  \
@@ -56,8 +58,9 @@ void *interpose_fallback(size_t alignment, size_t size);
     EXPORT void *name parameters {                                                                                         \
         OUTER_CALL_PERSONALITY();                                                                                          \
         struct arch_caller caller_ = ARCH_CALLER();                                                                        \
-        outer_begin((size), caller_, (old), true);                                                                         \
-        void *p_ = REAL(name) ? REAL(name) arguments : REAL(realloc)((old), (size));                                       \
+        outer_begin_alloc((size), 0, caller_, (old));                                                                      \
+        __typeof__(&name) real_ = REAL_FOR(name, caller_);                                                                 \
+        void *p_ = real_ ? real_ arguments : REAL(realloc)((old), (size));                                                 \
         return outer_end_realloc((size), caller_, (old), p_, (keeps));                                                     \
     }
 
@@ -67,8 +70,9 @@ void *interpose_fallback(size_t alignment, size_t size);
     EXPORT int name(void **out, size_t align, size_t size) {                                                               \
         OUTER_CALL_PERSONALITY();                                                                                          \
         struct arch_caller caller_ = ARCH_CALLER();                                                                        \
-        outer_begin(size, caller_, NULL, true);                                                                            \
-        int result_ = REAL(name) ? REAL(name)(out, align, size) : REAL(posix_memalign)(out, align, size);                  \
+        outer_begin_alloc(size, align, caller_, NULL);                                                                     \
+        __typeof__(&name) real_ = REAL_FOR(name, caller_);                                                                 \
+        int result_ = real_ ? real_(out, align, size) : REAL(posix_memalign)(out, align, size);                            \
         outer_end_alloc(size, caller_, result_ == 0 ? *out : NULL);                                                        \
         return result_;                                                                                                    \
     }

@@ -23,56 +23,91 @@ bool outer_has_freed(const struct thread_state *t, const void *p) {
 }
 
 void outer_claim(struct thread_state *t, void *p, size_t *size, struct arch_caller *caller) {
-    uint32_t outermost = 0;
-    while (outermost < t->n_outer && !t->outer[outermost].is_alloc) {
-        outermost++;
-    }
-    if (outermost == t->n_outer || t->outer[outermost].recorded || *size < t->outer[outermost].size) {
+    struct outer_call *call = &t->outer[t->n_outer - 1];
+    if (!call->is_alloc) {
         return;
     }
-    *size = t->outer[outermost].size;
-    *caller = t->outer[outermost].caller;
-    for (uint32_t i = 0; i < t->n_outer; i++) {
-        t->outer[i].recorded = p;
+    if (!call->recorded && *size >= call->size && *size - call->size <= call->slack) {
+        *size = call->size;
+        *caller = call->site;
     }
+    call->recorded = p;
 }
 
-void outer_begin(size_t size, struct arch_caller caller, void *freed, bool is_alloc) {
+/* Put a call on the thread's list. */
+static void begin(struct outer_call call) {
     int saved = errno;
-    if (freed) {
-        hook_free(freed); /* on record before the enclosing call is this one */
+    if (call.freed) {
+        hook_free(call.freed); /* on record before the enclosing call is this one */
     }
     struct thread_state *t = thread_current;
     if (!hook_is_ready(t)) {
-        t = hook_state_slow(caller.sp); /* drops whatever was left at this very place of the stack */
+        t = hook_state_slow(call.caller.sp); /* drops whatever was left at this very place of the stack */
     }
     if (t) {
         if (t->n_outer == OUTER_CALLS_MAX) {
             t->n_outer = 0; /* nothing nests as deep: they were left, on stacks that cannot be compared */
         }
-        t->outer[t->n_outer++] = (struct outer_call){.caller = caller, .size = size, .freed = freed, .is_alloc = is_alloc};
+        const struct outer_call *around = t->n_outer ? &t->outer[t->n_outer - 1] : NULL;
+        if (around && around->is_alloc && call.is_alloc && !around->recorded && around->size == call.size) {
+            call.site = around->site; /* one allocator function built from another */
+        }
+        t->outer[t->n_outer++] = call;
         atomic_store_explicit(&t->phase, THREAD_OUTER, memory_order_relaxed);
     }
     errno = saved;
 }
 
-/* Take the call of that caller off the thread's list. Returns the block that is on record through it, NULL if none. */
-static void *leave(struct arch_caller caller) {
+void outer_begin_alloc(size_t size, size_t alignment, struct arch_caller caller, void *freed) {
+    begin((struct outer_call){.caller = caller,
+                              .site = caller,
+                              .size = size,
+                              .slack = alignment ? alignment : size == 0, /* operator new(0) asks for a byte */
+                              .freed = freed,
+                              .is_alloc = true});
+}
+
+void outer_begin_free(struct arch_caller caller, void *freed) {
+    begin((struct outer_call){.caller = caller, .site = caller, .freed = freed});
+}
+
+/* The state that the innermost call is on: that of the innermost hook under way. */
+static struct thread_state *state_of_calls(void) {
     struct thread_state *t = thread_current;
-    if (t && atomic_load_explicit(&t->phase, memory_order_relaxed) == THREAD_BUSY) {
-        t = t->nested ? hook_state_slow(caller.sp - 1) : NULL;
+    while (t && t->nested && atomic_load_explicit(&t->phase, memory_order_relaxed) == THREAD_BUSY) {
+        t = t->nested;
     }
-    if (!t || !t->n_outer || t->outer[t->n_outer - 1].caller.sp != caller.sp) {
-        return NULL;
+    return t;
+}
+
+static void set_phase_after(struct thread_state *t) {
+    if (atomic_load_explicit(&t->phase, memory_order_relaxed) == THREAD_OUTER) {
+        atomic_store_explicit(&t->phase, t->n_outer ? THREAD_OUTER : THREAD_READY, memory_order_relaxed);
     }
-    void *recorded = t->outer[--t->n_outer].recorded;
-    atomic_store_explicit(&t->phase, t->n_outer ? THREAD_OUTER : THREAD_READY, memory_order_relaxed);
-    return recorded;
+}
+
+/* Take the call of that caller off the thread's list, as it was; one of that caller with nothing on record if it is not there. */
+static struct outer_call leave(struct arch_caller caller) {
+    struct outer_call left = {.caller = caller, .site = caller};
+    struct thread_state *t = state_of_calls();
+    if (t && t->n_outer && t->outer[t->n_outer - 1].caller.sp == caller.sp) {
+        left = t->outer[--t->n_outer];
+        if (t->n_outer && left.recorded) {
+            t->outer[t->n_outer - 1].recorded = left.recorded;
+        }
+        set_phase_after(t);
+    }
+    return left;
 }
 
 void *outer_end_alloc(size_t size, struct arch_caller caller, void *p) {
-    if (leave(caller) != p && p) {
-        hook_alloc(p, size, caller);
+    struct outer_call left = leave(caller);
+    if (p && left.recorded != p) {
+        if (LIKELY(hook_is_ready(thread_current))) {
+            hook_alloc(p, size, left.site);
+        } else {
+            hook_alloc_slow(p, size, left.site, caller.sp);
+        }
     }
     return p;
 }
@@ -102,12 +137,10 @@ __attribute__((used)) _Unwind_Reason_Code outer_unwound(int version, _Unwind_Act
     (void)class;
     (void)exception;
     (void)context;
-    struct thread_state *t = thread_current;
+    struct thread_state *t = state_of_calls();
     if ((actions & _UA_CLEANUP_PHASE) && t && t->n_outer) {
         t->n_outer--;
-        if (atomic_load_explicit(&t->phase, memory_order_relaxed) == THREAD_OUTER && !t->n_outer) {
-            atomic_store_explicit(&t->phase, THREAD_READY, memory_order_relaxed);
-        }
+        set_phase_after(t);
     }
     return _URC_CONTINUE_UNWIND;
 }

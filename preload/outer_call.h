@@ -23,18 +23,25 @@ struct thread_state;
 enum { OUTER_CALLS_MAX = 6 };
 
 struct outer_call {
-    struct arch_caller caller;
+    struct arch_caller caller; /* of the function: names the call */
+    struct arch_caller
+        site; /* what its block is recorded with: its caller's, or that of the call around it that wants the same block */
     size_t size;
+    size_t slack;   /* how much more than size the function may ask malloc for */
     void *freed;    /* block that the call gives back, NULL if none */
-    void *recorded; /* block given out inside that is on record already */
+    void *recorded; /* block given out last inside, on record already */
     bool is_alloc;  /* it gives out a block */
 };
 
 /* Register outer_unwound() for exceptions that pass through this function (DW_EH_PE_pcrel | DW_EH_PE_sdata4). */
 #define OUTER_CALL_PERSONALITY() __asm__ volatile(".cfi_personality 0x1b, outer_unwound")
 
-/* Begin. freed: recorded as freed right now unless an enclosing call has done so. */
-void outer_begin(size_t size, struct arch_caller caller, void *freed, bool is_alloc);
+/* Begin a call that gives out size bytes at an alignment (0: malloc's). freed: a block that it gives back first, recorded right now unless an
+ * enclosing call has done so; NULL if none. */
+void outer_begin_alloc(size_t size, size_t alignment, struct arch_caller caller, void *freed);
+
+/* Begin a call that only gives back. */
+void outer_begin_free(struct arch_caller caller, void *freed);
 
 /* End of a call of that size and caller that gave out p (NULL: it failed). Returns p. */
 void *outer_end_alloc(size_t size, struct arch_caller caller, void *p);
@@ -51,7 +58,7 @@ void outer_drop_left(struct thread_state *t, uint64_t sp);
 /* For the hooks inside: whether p's free is on record through an enclosing call. */
 bool outer_has_freed(const struct thread_state *t, const void *p);
 
-/* For the hooks inside: p was given out; replace size and caller by the outermost call's if the block is that call's. */
+/* For the hooks inside: p was given out; replace size and caller by the innermost call's if the block is that call's. */
 void outer_claim(struct thread_state *t, void *p, size_t *size, struct arch_caller *caller);
 
 #endif

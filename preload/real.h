@@ -1,13 +1,16 @@
 /* real.h - the allocator behind the shim: each function's next definition in search order.
  *
- * RTLD_NEXT and not __libc_malloc: the program's own allocator (jemalloc in redis) stands there. C++ operators of a libstdc++ that arrived
- * by dlopen(RTLD_LOCAL) are not in that order; they are looked for in the library by name.
+ * RTLD_NEXT and not __libc_malloc: the program's own allocator (jemalloc in redis) stands there. Where an allocator stands before the
+ * shim (linked into the program, or preloaded earlier), its functions are the real ones: what only the shim defines must not mix
+ * it with another. What neither order has is looked for where the dynamic linker would have gone on: in the caller's own library and
+ * its dependencies (a plugin opened with RTLD_LOCAL and its C++ runtime).
  */
 #ifndef SEEP_REAL_H
 #define SEEP_REAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "attributes.h"
 #include "hook_list.h"
@@ -26,6 +29,20 @@ void *real_find(enum real_index index);
 
 /* The next definition of the hook `name` as a function of the same type, NULL if there is none. */
 #define REAL(name) ((__typeof__(&name))real_get(REAL_##name))
+
+/* The definition that a caller at ip would have found without the shim; looked for once per caller. Context: as real_find. */
+void *real_find_for(enum real_index index, uint64_t ip);
+
+/* Forget what was found in libraries: one has been closed. */
+void real_forget(void);
+
+/* As REAL, for functions that may be private to the caller's library. */
+#define REAL_FOR(name, caller) ((__typeof__(&name))real_get_for(REAL_##name, (caller).ip))
+
+ALWAYS_INLINE void *real_get_for(enum real_index index, uint64_t ip) {
+    void *function = real_table[index];
+    return LIKELY(function != NULL) ? function : real_find_for(index, ip);
+}
 
 ALWAYS_INLINE void *real_get(enum real_index index) {
     void *function = real_table[index];

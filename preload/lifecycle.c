@@ -234,10 +234,20 @@ void lifecycle_enter_child(void) {
     thread_current = NULL;
 }
 
+static void tell_bypassed(void) {
+    static const char text[] = "an allocator linked into the program, or preloaded earlier, stands before libseep.so: its "
+                               "calls are not seen";
+    sys_message(text, NULL);
+    ring_log_append(RING_LOG_NOTE, clock_before(), text, sizeof text, NULL, 0);
+}
+
 __attribute__((constructor)) static void construct(void) {
     real_resolve_all();
     if (!lifecycle_is_tracing()) {
         return;
+    }
+    if (real_is_bypassed) {
+        tell_bypassed();
     }
     struct thread_state *t = thread_current ? thread_current : thread_attach();
     if (!t) {

@@ -17,6 +17,7 @@ enum { BOOT_BYTES = 65536, BOOT_ALIGN = 16, FOUND_BITS = 10 };
 void *real_table[REAL_N];
 bool real_is_resolving;
 bool real_is_libc;
+bool real_is_bypassed;
 
 static const char *const names[REAL_N] = {
 #define X(name) [REAL_##name] = #name,
@@ -80,11 +81,11 @@ static const void *base_of(const void *address) {
  * table that stands for the address of an undefined function (non-PIE programs), which leads to the shim again. */
 static bool is_before_us(void *function) {
     Dl_info info;
-    const ElfW(Sym) *symbol = NULL;
-    if (!function || !dladdr1 || !dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT)) {
+    void *symbol = NULL;
+    if (!function || !dladdr1 || !dladdr1(function, &info, &symbol, RTLD_DL_SYMENT)) {
         return false;
     }
-    return info.dli_fbase != base_of(boot) && symbol && symbol->st_shndx != SHN_UNDEF;
+    return info.dli_fbase != base_of(boot) && symbol && ((const ElfW(Sym) *)symbol)->st_shndx != SHN_UNDEF;
 }
 
 COLD void *real_find(enum real_index index) {
@@ -95,7 +96,9 @@ COLD void *real_find(enum real_index index) {
     struct thread_state *t;
     uint32_t phase = ignore_begin(&t);
     void *function = dlsym(RTLD_DEFAULT, names[index]);
-    if (!is_before_us(function)) {
+    if (is_before_us(function)) {
+        real_is_bypassed |= index == REAL_malloc;
+    } else {
         function = dlsym(RTLD_NEXT, names[index]);
     }
     ignore_end(t, phase);

@@ -57,6 +57,9 @@ void *real_boot_alloc(size_t alignment, size_t size_bytes);
 bool real_is_boot(const void *p);
 size_t real_boot_size(const void *p);
 
+/* Whether malloc is somebody's who stands before the shim: then the program's own calls never come here. */
+extern bool real_is_bypassed;
+
 /* Whether the C family is libc's own, which never calls itself through the hooks; other allocators may. */
 extern bool real_is_libc;
 

@@ -1,0 +1,52 @@
+# harm.sh - programs that once crashed, hung or were miscounted under seep: they end as without it, and their calls are right.
+# shellcheck shell=bash disable=SC2154
+
+# unharmed SLACK LOST-KINDS-ALLOWED PROGRAM…: same stdout and status; calls within SLACK of those that the program tells on stderr.
+unharmed() {
+    local slack=$1 allowed=$2 native=0 traced=0
+    shift 2
+    "$@" >native.out 2>native.err </dev/null || native=$?
+    "$SEEP" run -o trace.seep -- "$@" >out 2>err </dev/null || traced=$?
+    [ $native = $traced ] || fail "exit status $traced, must be $native: $(tail -3 err)"
+    same out native.out
+    "$SEEP" report --format json trace.seep >report.json 2>report.err
+    [ "$(json report.json .trace.complete)" = true ] || fail "the trace is not complete"
+    json report.json '.trace.lost[].kind' | grep -vxE "$allowed" >lost || true
+    [ ! -s lost ] || fail "lost: $(tr '\n' ' ' <lost)"
+    local told counted
+    told=$(sed -n 's/^calls \([0-9]*\)$/\1/p' err)
+    counted=$(json report.json .totals.allocations)
+    [ -z "$told" ] || { [ "$counted" -ge "$told" ] && [ "$counted" -le $((told + slack)) ]; } ||
+        fail "$counted calls in the report, the program made $told"
+}
+
+case_dlclose_race() {
+    for i in 1 2 3 4; do
+        cp "$TARGETS/lib_bump.so" "lib$i.so"
+    done
+    unharmed 0 none "$TARGETS/dlclose_race" ./lib1.so ./lib2.so ./lib3.so ./lib4.so
+}
+
+case_hand_made_stack() {
+    unharmed 0 none "$TARGETS/hand_made_stack"
+}
+
+case_fork_in_handler() {
+    unharmed 10 untraced-forks "$TARGETS/fork_in_handler"
+}
+
+# The vfork children's own two events each are counted as lost; nothing else is.
+case_vfork_first() {
+    unharmed 400 no-thread-slot "$TARGETS/vfork_first"
+}
+
+case_new_handler() {
+    unharmed 10 none "$TARGETS/new_handler"
+}
+
+# An allocator that stands before the library is the program's: nothing is mixed, and it is said.
+case_allocator_before_us() {
+    LD_PRELOAD=libjemalloc.so.2:$LIBSEEP SEEP_OPTIONS="output=$PWD/trace.seep" perl -e "print 6 * 7" >out 2>err || fail "exit status $?"
+    [ "$(cat out)" = 42 ] || fail "said $(cat out)"
+    grep -q 'stands before libseep.so' err || fail "not said: $(cat err)"
+}

@@ -46,7 +46,8 @@ static void put_process(FILE *f, const struct profile *profile, const struct pro
 }
 
 static void put_lost(FILE *f, const struct profile *p) {
-    fprintf(f, "events lost: %" PRIu64 "\n", p->lost_events);
+    bool is_known = p->is_complete || p->is_recording;
+    fprintf(f, "events lost: %" PRIu64 "%s\n", p->lost_events, is_known ? "" : " told of; how many more is not known");
     for (size_t i = 0; i < p->n_lost; i++) {
         if (p->lost[i].count) {
             fprintf(f, "  %" PRIu64 " ", p->lost[i].count);

@@ -31,6 +31,7 @@ skip() {
 background() {
     local log=$1
     shift
+    : >"$log" # there from the start, also before the shell in the background has opened it
     "$@" >"$log" 2>&1 </dev/null &
     background_pid=$!
     background_pids="$background_pids $background_pid"

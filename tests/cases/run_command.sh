@@ -188,12 +188,12 @@ case_interrupted_by_kill_of_seep() {
 
 case_installed_copy() {
     make -s -C "$ROOT" BUILD="$BUILD" install DESTDIR="$PWD/inst" PREFIX=/usr >install.log 2>&1
-    find root -type f -printf '%P %m\n' | sort >files
+    find inst -type f -printf '%P %m\n' | sort >files
     for f in 'usr/bin/seep 755' 'usr/lib/seep/libseep.so 755' 'usr/lib/seep/seep-collect 755' 'usr/share/man/man1/seep.1 644'; do
         grep -qx "$f" files || fail "$f is not installed"
     done
-    status_of 3 root/usr/bin/seep run -o a.seep -- "$plain" 2>err
-    root/usr/bin/seep report --format json a.seep >report.json
+    status_of 3 inst/usr/bin/seep run -o a.seep -- "$plain" 2>err
+    inst/usr/bin/seep report --format json a.seep >report.json
     [ "$(json report.json .totals.allocations)" = 1010 ] || fail "the installed copy does not record"
     status_of 3 env "LD_PRELOAD=$PWD/inst/usr/lib/seep/libseep.so" "SEEP_OPTIONS=output=$PWD/b.seep" "$plain" 2>err
     wait_trace b.seep

@@ -383,7 +383,7 @@ static const char expected[] =
     "TRACER\n"
     "recorded by: seep 0.1.0, trace format 1.0, file of 12.35K\n"
     "events recorded: 200\n"
-    "events lost: 3\n"
+    "events lost: 3 told of; how many more is not known\n"
     "  3 events dropped because the ring was full\n"
     "  9 events recorded in damaged parts of the file\n"
     "damage: 1 place\n"

@@ -233,7 +233,7 @@ static uint32_t missed_token(struct event_decoder *d, struct token_cursor *c, st
     uint64_t token = UINT32_MAX;
     switch (c->kind) {
     case TOKEN_KIND_SECOND:
-        token = first[TOKEN_RECENT_SECOND];
+        token = first[1];
         break;
     case TOKEN_KIND_FOLLOW:
         token = *follow;

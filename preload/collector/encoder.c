@@ -184,7 +184,7 @@ static void encode_run(struct encoder *e, struct token_context *context, const u
                 *control++ = TOKEN_RUN_MAX << 2;
             }
             uint32_t *follow = &e->follow[token_follow_index(c)];
-            enum token_kind kind = kind_of(e, token, first[TOKEN_RECENT_SECOND], *follow);
+            enum token_kind kind = kind_of(e, token, first[1], *follow);
             *control++ = (uint8_t)(n_hits << 2 | kind);
             n_hits = 0;
             if (kind == TOKEN_KIND_LITERAL) {

@@ -9,7 +9,11 @@
 #include "trace_format.h"
 #include "varint.h"
 
-enum { ONE_MS_NS = 1000000, RECENT_THREADS = 4 };
+enum {
+    ONE_MS_NS = 1000000,
+    RECENT_THREADS = 4,
+    RECENT_SECOND = 1 << TOKEN_RECENT_BITS, /* hits look at first tokens alone: these lie together, the second ones behind */
+};
 
 void event_decoder_init(struct event_decoder *d, uint64_t file_bytes) {
     *d = (struct event_decoder){.end_info = 1, .n_stacks = 1};
@@ -205,7 +209,7 @@ static const char why_token[] = "a block of events with a malformed event";
 
 /* Where the decoding of tokens stands. */
 struct token_cursor {
-    struct byte_reader control, literals;
+    struct byte_reader control, literals, tails;
     uint32_t hits;        /* predicted events before the next miss */
     bool is_miss_next;    /* behind the hits */
     enum token_kind kind; /* of that miss */
@@ -229,11 +233,12 @@ static bool next_control(struct token_cursor *c) {
 /* The token of a miss. Returns it, or UINT32_MAX if it is none. */
 static uint32_t missed_token(struct event_decoder *d, struct token_cursor *c, struct token_context context) {
     uint32_t *first = &d->recent[token_recent_index(context)];
+    uint32_t *second = first + RECENT_SECOND;
     uint32_t *follow = &d->follow[token_follow_index(context)];
     uint64_t token = UINT32_MAX;
     switch (c->kind) {
     case TOKEN_KIND_SECOND:
-        token = first[1];
+        token = *second;
         break;
     case TOKEN_KIND_FOLLOW:
         token = *follow;
@@ -242,14 +247,14 @@ static uint32_t missed_token(struct event_decoder *d, struct token_cursor *c, st
         token = token_alloc(c->new_info);
         break;
     case TOKEN_KIND_LITERAL:
-        token = token_from_literal(context, varint_get(&c->literals));
+        token = token_from_literal(context, varint_get_split(&c->literals, &c->tails));
         break;
     }
     if (token >= c->end_token || (token >> 1) == 1) { /* 2 and 3 would be info 0 */
         return UINT32_MAX;
     }
     c->new_info += token == token_alloc(c->new_info);
-    token_learn(first, follow, c->kind, (uint32_t)token);
+    token_learn(first, second, follow, c->kind, (uint32_t)token);
     c->is_miss_next = false;
     return (uint32_t)token;
 }
@@ -292,7 +297,8 @@ static const char *read_tokens(struct event_decoder *d, const struct event_block
     }
     bool is_run_used = c->hits == 0 || c->hits > TOKEN_RUN_MAX; /* the latter: behind the end of the column */
     bool is_control_used = !byte_reader_left(&c->control) && !c->is_miss_next && is_run_used;
-    return is_control_used && !byte_reader_left(&c->literals) && !c->literals.is_failed ? NULL : why_token;
+    bool are_literals_used = !byte_reader_left(&c->literals) && !byte_reader_left(&c->tails) && !c->literals.is_failed;
+    return is_control_used && are_literals_used ? NULL : why_token;
 }
 
 /* ---- times ---- */
@@ -330,6 +336,7 @@ static const char *read_columns(struct event_decoder *d, struct event_block *b, 
         struct token_cursor cursor = {
             .control = columns[TRACE_COLUMN_CONTROL],
             .literals = columns[TRACE_COLUMN_LITERALS],
+            .tails = columns[TRACE_COLUMN_TAILS],
             .new_info = b->first_info,
             .end_token = token_alloc(b->first_info + b->n_infos),
         };

@@ -20,13 +20,13 @@
 
 enum {
     TRACE_MAGIC_BYTES = 8,
-    TRACE_VERSION_MAJOR = 1, /* a reader refuses another major version */
+    TRACE_VERSION_MAJOR = 2, /* a reader refuses another major version */
     TRACE_VERSION_MINOR = 0, /* and skips record and file block types that it does not know */
     TRACE_HEADER_BYTES = 16, /* magic, u16 major, u16 minor, u32 zero */
     TRACE_BLOCK_HEADER_BYTES = 20,
     TRACE_BLOCK_STORED_MAX = 1 << 26, /* larger lengths are damage */
     TRACE_BLOCK_RAW_MAX = 1 << 26,
-    TRACE_BLOCK_EVENTS_MAX = 1 << 20, /* events of one file block; the writer aims at 65536 */
+    TRACE_BLOCK_EVENTS_MAX = 1 << 20, /* events of one file block; the writer aims at 131072 */
 };
 
 /* File block header: u32 magic, u8 type, u8 flags, u16 zero, u32 raw_bytes, u32 stored_bytes, u32 crc.
@@ -46,14 +46,15 @@ enum trace_block_flags {
 /* Columns of an EVENTS block, in this order. */
 enum trace_column {
     TRACE_COLUMN_CONTROL = 0,    /* how well the tokens were predicted */
-    TRACE_COLUMN_LITERALS = 1,   /* tokens that were not */
-    TRACE_COLUMN_INTERLEAVE = 2, /* which thread, for how many events */
-    TRACE_COLUMN_INFO_SIZES = 3,
-    TRACE_COLUMN_INFO_STACKS = 4,
-    TRACE_COLUMN_STACK_CODES = 5,
-    TRACE_COLUMN_STACK_LITERALS = 6,
-    TRACE_COLUMN_TIMES = 7,
-    TRACE_N_COLUMNS = 8,
+    TRACE_COLUMN_LITERALS = 1,   /* tokens that were not: the first bytes of their varints */
+    TRACE_COLUMN_TAILS = 2,      /* the other bytes of these varints */
+    TRACE_COLUMN_INTERLEAVE = 3, /* which thread, for how many events */
+    TRACE_COLUMN_INFO_SIZES = 4,
+    TRACE_COLUMN_INFO_STACKS = 5,
+    TRACE_COLUMN_STACK_CODES = 6,
+    TRACE_COLUMN_STACK_LITERALS = 7,
+    TRACE_COLUMN_TIMES = 8,
+    TRACE_N_COLUMNS = 9,
 };
 
 /* Records of a RECORDS block: varint type, varint payload bytes, payload. Numbers are varints unless named otherwise,

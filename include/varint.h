@@ -25,6 +25,12 @@ ALWAYS_INLINE uint8_t *varint_put(uint8_t *p, uint64_t v) {
     return p;
 }
 
+/* Write v in two places: the first byte at *first, the others at rest, and move *first on. Returns the place behind the others. */
+ALWAYS_INLINE uint8_t *varint_put_split(uint8_t **first, uint8_t *rest, uint64_t v) {
+    *(*first)++ = (uint8_t)(v < 0x80 ? v : v | 0x80);
+    return v < 0x80 ? rest : varint_put(rest, v >> 7);
+}
+
 /* Map small magnitudes of either sign to small numbers: 0, -1, 1, -2 become 0, 1, 2, 3. */
 ALWAYS_INLINE uint64_t zigzag_encode(int64_t v) {
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
@@ -69,6 +75,24 @@ ALWAYS_INLINE uint64_t varint_get(struct byte_reader *r) {
     r->is_failed = true;
     r->p = r->end;
     return 0;
+}
+
+/* Read one number written by varint_put_split. Returns it, or 0 with `first` failed if it is cut or longer than 64 bits. */
+ALWAYS_INLINE uint64_t varint_get_split(struct byte_reader *first, struct byte_reader *rest) {
+    if (UNLIKELY(first->p == first->end)) {
+        first->is_failed = true;
+        return 0;
+    }
+    uint64_t byte = *first->p++;
+    if (byte < 0x80) {
+        return byte;
+    }
+    uint64_t more = varint_get(rest);
+    if (UNLIKELY(rest->is_failed || more >> 57)) {
+        first->is_failed = true;
+        return 0;
+    }
+    return (byte & 0x7f) | more << 7;
 }
 
 /* Take n raw bytes. Returns them, or NULL with r failed if fewer are left. */

@@ -12,7 +12,7 @@ enum {
     /* Most bytes of a token: a control byte of its own and one for each 63 hits, a literal of 33 bits, a run of one
      * event with thread and length. */
     CONTROL_BYTES_MAX = 2,
-    LITERAL_BYTES_MAX = 5,
+    TAIL_BYTES_MAX = 4,
     INTERLEAVE_BYTES_MAX = 1 + 5 + 5,
     FIRST_THREADS = 64,
     PREFETCH_TOKENS = 12,
@@ -157,16 +157,25 @@ ALWAYS_INLINE enum token_kind kind_of(const struct encoder *e, uint32_t token, u
 /* Where each token of the run is looked up: known before any is encoded, because contexts are made of tokens alone. */
 static void find_places(struct encoder *e, struct token_context c, const uint32_t *tokens, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
-        e->places[i] = token_recent_index(c);
+        e->places[i] = token_recent_index(c) * 2;
         c = token_push(c, tokens[i]);
     }
+}
+
+ALWAYS_INLINE uint8_t *column_end(const struct encoder *e, enum trace_column column) {
+    return e->columns[column].bytes + e->columns[column].n;
+}
+
+ALWAYS_INLINE void column_end_at(struct encoder *e, enum trace_column column, const uint8_t *end) {
+    e->columns[column].n = (size_t)(end - e->columns[column].bytes);
 }
 
 /* Encode the tokens of one thread, in its context. The columns have room. */
 static void encode_run(struct encoder *e, struct token_context *context, const uint32_t *tokens, uint32_t n) {
     struct token_context c = *context;
-    uint8_t *control = e->columns[TRACE_COLUMN_CONTROL].bytes + e->columns[TRACE_COLUMN_CONTROL].n;
-    uint8_t *literal = e->columns[TRACE_COLUMN_LITERALS].bytes + e->columns[TRACE_COLUMN_LITERALS].n;
+    uint8_t *control = column_end(e, TRACE_COLUMN_CONTROL);
+    uint8_t *literal = column_end(e, TRACE_COLUMN_LITERALS);
+    uint8_t *tail = column_end(e, TRACE_COLUMN_TAILS);
     uint32_t n_hits = e->n_hits;
     find_places(e, c, tokens, n);
     for (uint32_t i = 0; i < n; i++) {
@@ -184,27 +193,30 @@ static void encode_run(struct encoder *e, struct token_context *context, const u
                 *control++ = TOKEN_RUN_MAX << 2;
             }
             uint32_t *follow = &e->follow[token_follow_index(c)];
-            enum token_kind kind = kind_of(e, token, first[1], *follow);
+            uint32_t *second = first + 1;
+            enum token_kind kind = kind_of(e, token, *second, *follow);
             *control++ = (uint8_t)(n_hits << 2 | kind);
             n_hits = 0;
             if (kind == TOKEN_KIND_LITERAL) {
-                literal = varint_put(literal, token_to_literal(c, token));
+                tail = varint_put_split(&literal, tail, token_to_literal(c, token));
             }
             e->next_new_info += kind == TOKEN_KIND_NEW;
-            token_learn(first, follow, kind, token);
+            token_learn(first, second, follow, kind, token);
         }
         c = token_push(c, token);
     }
     e->n_hits = n_hits;
-    e->columns[TRACE_COLUMN_CONTROL].n = (size_t)(control - e->columns[TRACE_COLUMN_CONTROL].bytes);
-    e->columns[TRACE_COLUMN_LITERALS].n = (size_t)(literal - e->columns[TRACE_COLUMN_LITERALS].bytes);
+    column_end_at(e, TRACE_COLUMN_CONTROL, control);
+    column_end_at(e, TRACE_COLUMN_LITERALS, literal);
+    column_end_at(e, TRACE_COLUMN_TAILS, tail);
     *context = c;
 }
 
 /* Room for all that n tokens can take, and for the hits and the run that an earlier batch left open. */
 static void reserve(struct encoder *e, uint32_t n) {
     byte_buf_reserve(&e->columns[TRACE_COLUMN_CONTROL], ((size_t)n + e->n_hits + 1) * CONTROL_BYTES_MAX);
-    byte_buf_reserve(&e->columns[TRACE_COLUMN_LITERALS], (size_t)n * LITERAL_BYTES_MAX);
+    byte_buf_reserve(&e->columns[TRACE_COLUMN_LITERALS], n);
+    byte_buf_reserve(&e->columns[TRACE_COLUMN_TAILS], (size_t)n * TAIL_BYTES_MAX);
     byte_buf_reserve(&e->columns[TRACE_COLUMN_INTERLEAVE], ((size_t)n + 2) * INTERLEAVE_BYTES_MAX);
     uint32_t cap = n + PREFETCH_TOKENS; /* the loop looks that far ahead */
     if (cap > e->cap_places) {

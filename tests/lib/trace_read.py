@@ -17,7 +17,7 @@ import sys
 import zlib
 
 RECORDS, EVENTS, INDEX = 1, 2, 3
-CONTROL, LITERALS, INTERLEAVE, SIZES, INFO_STACKS, CODES, STACK_LITERALS, TIMES = range(8)
+CONTROL, LITERALS, TAILS, INTERLEAVE, SIZES, INFO_STACKS, CODES, STACK_LITERALS, TIMES = range(9)
 M32, M64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 GOLDEN64 = 0x9E3779B97F4A7C15
 
@@ -111,7 +111,7 @@ def file_blocks(data):
     """Yield (offset, type, flags, raw_bytes, stored)."""
     check(data[:8] == b"SEEP\r\n\x1a\n", "no trace")
     major, minor, zero = struct.unpack_from("<HHI", data, 8)
-    check((major, minor, zero) == (1, 0, 0), "header")
+    check((major, minor, zero) == (2, 0, 0), "header")
     at = 16
     while at < len(data):
         check(len(data) - at >= 20, "cut file block header at %d" % at)
@@ -191,7 +191,7 @@ class Decoder:
         check(len(content) == raw, "EVENTS block does not inflate to its length")
         r = Bytes(content)
         n, first_event, start_ns, mark, first_info, n_infos, first_stack, n_stacks = (r.varint() for _ in range(8))
-        lengths = [r.varint() for _ in range(8)]
+        lengths = [r.varint() for _ in range(9)]
         columns = [Bytes(r.take(length)) for length in lengths]
         check(r.left() == 0, "bytes behind the columns")
         check(n <= 1 << 20 and first_event == len(self.events), "first_event")
@@ -257,13 +257,13 @@ class Decoder:
         return threads
 
     def read_tokens(self, columns, threads, first_info):
-        control, literals = columns[CONTROL], columns[LITERALS]
+        control, literals, tails = columns[CONTROL], columns[LITERALS], columns[TAILS]
         tokens, hits, kind, new_info = [], 0, None, first_info
         for thread in threads:
             newest, middle, oldest = self.contexts.get(thread, (0, 0, 0))
             mix = (newest * 0x9E3779B1 ^ middle * 0x85EBCA77 ^ oldest * 0xC2B2AE3D) & M32
-            pair = self.recent.setdefault(mix >> 14, [0, 0])
-            follow_place = (newest * 0x9E3779B1 & M32) >> 14
+            pair = self.recent.setdefault(mix >> 16, [0, 0])
+            follow_place = (newest * 0x9E3779B1 & M32) >> 16
             while hits == 0 and kind is None:
                 if not control.left():
                     hits = len(threads)
@@ -283,7 +283,11 @@ class Decoder:
                     token = 2 * new_info + 2
                     new_info += 1
                 else:
-                    token = self.from_literal(literals.varint(), (newest, middle, oldest))
+                    literal = literals.byte()
+                    if literal >= 128:
+                        literal += (tails.varint() - 1) * 128
+                    check(literal <= M64, "literal")
+                    token = self.from_literal(literal, (newest, middle, oldest))
                 if kind != 0:
                     self.follow[follow_place] = token
                 pair[:] = [token, pair[0]]

@@ -19,7 +19,7 @@ import sys
 import zlib
 
 RECORDS, EVENTS, INDEX = 1, 2, 3
-CONTROL, LITERALS, INTERLEAVE, SIZES, INFO_STACKS, CODES, STACK_LITERALS, TIMES = range(8)
+CONTROL, LITERALS, TAILS, INTERLEAVE, SIZES, INFO_STACKS, CODES, STACK_LITERALS, TIMES = range(9)
 M32, M64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 
 
@@ -78,7 +78,7 @@ class TraceWriter:
         self.deflate = zlib.compressobj(self.level, zlib.DEFLATED, -15)
 
     def begin(self):
-        self.columns = [bytearray() for _ in range(8)]
+        self.columns = [bytearray() for _ in range(9)]
         self.first_event = self.n_events
         self.first_info, self.first_stack = len(self.infos) + 1, len(self.stacks)
         self.next_new = self.first_info
@@ -168,8 +168,8 @@ class TraceWriter:
 
     def encode(self, thread, token):
         a, b, c = self.context.get(thread, (0, 0, 0))
-        slot = ((a * 0x9E3779B1 & M32) ^ (b * 0x85EBCA77 & M32) ^ (c * 0xC2B2AE3D & M32)) >> (32 - 18)
-        after = (a * 0x9E3779B1 & M32) >> (32 - 18)
+        slot = ((a * 0x9E3779B1 & M32) ^ (b * 0x85EBCA77 & M32) ^ (c * 0xC2B2AE3D & M32)) >> (32 - 16)
+        after = (a * 0x9E3779B1 & M32) >> (32 - 16)
         pair = self.recent.setdefault(slot, [0, 0])
         self.context[thread] = (token, a, b)
         if pair[0] == token:
@@ -186,7 +186,9 @@ class TraceWriter:
             kind = 2
         else:
             kind = 3
-            self.columns[LITERALS] += self.literal(token, (a, b, c))
+            literal = self.literal(token, (a, b, c))
+            self.columns[LITERALS] += literal[:1]
+            self.columns[TAILS] += literal[1:]
         if token == 2 * self.next_new + 2:
             self.next_new += 1
         if kind:
@@ -321,7 +323,7 @@ class TraceWriter:
         self.file_block(INDEX, 0, raw, z.compress(raw) + z.flush())
         self.is_complete = True
 
-    def image(self, major=1, minor=0):
+    def image(self, major=2, minor=0):
         """The whole file. A trace without end() is one whose recorder stopped there."""
         if not self.is_complete:
             self.flush_events()

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -121,11 +122,11 @@ def refusal(reader, image):
 
 def test_refusals(tap, reader):
     whole = trace_write.small().image()
-    newer = trace_write.small().image(major=2)
+    newer = trace_write.small().image(major=3)
     for text, image, want in [
             ("empty", b"", "3 : empty file"), ("text", b"hello, world, this is text", "3 : not a seep trace (offset 0: no magic number)"),
             ("cut header", whole[:11], "3 : cut within its header (offset 11)"),
-            ("newer major version", newer, "3 : made by a newer seep: format 2.0, this seep reads 1.x"),
+            ("newer major version", newer, "3 : made by a newer seep: format 3.0, this seep reads 2.x"),
             ("text mode", whole.replace(b"\r\n", b"\n", 1),
              "3 : not a seep trace (offset 0: the magic number was changed, as by a transfer in text mode)")]:
         got = refusal(reader, image)
@@ -266,6 +267,26 @@ def test_cut(tap, reader):
     tap.ok(not differences(by_path(got), want) and got["damage"][0][:2] == [end, 0], "cut within a block: damage to the end", err)
 
 
+def test_example(tap, reader):
+    """The worked example of FORMAT.md: the file's bytes, and what it says that they inflate to."""
+    with open(os.path.join(ROOT, "include", "FORMAT.md")) as f:
+        blocks = f.read().split("## Worked example")[1].split("```")
+    def bytes_of(text, first):
+        return b"".join(bytes.fromhex(line[first:].split("  " if not first else "   ")[0]) for line in text.strip().splitlines())
+    image = bytes_of(blocks[1], 4)
+    records, events = (bytes_of(blocks[i], 0) for i in (3, 5))
+    inflated, at = [], 16
+    while at < len(image):
+        n = int.from_bytes(image[at + 12:at + 16], "little")
+        inflated.append(zlib.decompressobj(-15).decompress(image[at + 20:at + 20 + n]))
+        at += 20 + n
+    tap.ok(inflated[:2] == [records, events], "FORMAT.md's example: the bytes inflate to what it says",
+           [b.hex(" ") for b in (*inflated, records, events)])
+    got, _, err = reader.dump(image)
+    tap.ok(got is not None and not got["damage"] and got["n_events"] == 7 and got["total"]["calls"] == 4,
+           "FORMAT.md's example is a trace of 7 events", err)
+
+
 def test_locked(tap, reader):
     import fcntl
     w = trace_write.TraceWriter()
@@ -299,7 +320,8 @@ def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="seep-test-") as directory:
         reader = Reader(directory)
-        for test in (test_figures, test_epochs, test_refusals, test_unknown, test_damage, test_hole, test_forged, test_cut, test_locked, test_mutations):
+        for test in (test_figures, test_epochs, test_refusals, test_unknown, test_damage, test_hole, test_forged, test_cut, test_example,
+                     test_locked, test_mutations):
             test(tap, reader)
     return tap.end()
 

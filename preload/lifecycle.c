@@ -90,18 +90,13 @@ static bool choose_paths(void) {
 }
 
 /* fork() is seen here, so that a child that allocates nothing before it execs is counted too; clone() is seen by the wiped memory
- * alone (and before Linux 4.14 not at all). */
+ * alone (and before Linux 4.14 not at all). A signal handler may have forked in the middle of a hook, which then goes on in the child:
+ * whatever it still writes must not reach the parent's ring. */
 static void in_fork_child(void) {
     atomic_store(sentinel, 0);
-    bool is_in_hook = false;
-    for (const struct thread_state *t = thread_current; t; t = t->nested) {
-        is_in_hook |= t->hook_sp != 0;
-    }
-    if (atomic_load(&state) == LIFECYCLE_TRACING) {
+    if (ring) {
         lifecycle_enter_child();
-    }
-    if (is_in_hook) {
-        ring_divert(); /* a signal handler forked: what that hook still writes must not reach the parent's ring */
+        ring_divert();
     }
 }
 

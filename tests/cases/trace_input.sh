@@ -51,8 +51,8 @@ case_unreadable_file() {
 case_newer() {
     make_trace
     cp good.seep newer.seep
-    printf '\2' | dd of=newer.seep bs=1 seek=8 conv=notrunc status=none
-    unreadable 'newer\.seep.*(version|format).*2' newer.seep
+    printf '\3' | dd of=newer.seep bs=1 seek=8 conv=notrunc status=none
+    unreadable 'newer\.seep.*(version|format).*3' newer.seep
     cp good.seep minor.seep # a higher minor version is readable
     printf '\7' | dd of=minor.seep bs=1 seek=10 conv=notrunc status=none
     report_json minor.seep | jq .totals >got

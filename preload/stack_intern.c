@@ -88,7 +88,7 @@ static COLD uint32_t insert(struct table *in, uint32_t parent, uint64_t ip, uint
         return 0;
     }
     ring_nodes[id].ip = ip;
-    ring_nodes[id].parent = parent;
+    __atomic_store_n(&ring_nodes[id].parent, parent, __ATOMIC_RELEASE);
     if (atomic_load_explicit(&in->n_used, memory_order_relaxed) > mask - (mask >> 3)) {
         grow(in);
         return id; /* whoever grows the table is late: the node is good, only not found again. Probing must still end */
@@ -110,7 +110,23 @@ static COLD uint32_t insert(struct table *in, uint32_t parent, uint64_t ip, uint
     return id;
 }
 
+/* A new stack's nodes are made one after the other, so what was called from a node is often the node behind it: two of three times in
+ * compilers, and then the node itself is all that has to be looked at. Returns 0 where it is not so. */
+ALWAYS_INLINE uint32_t child_behind(uint32_t parent, uint64_t ip) {
+    uint32_t guess = parent + 1;
+    if (UNLIKELY(guess >= ring->nodes.cap)) {
+        return 0;
+    }
+    const struct ring_node *node = &ring_nodes[guess];
+    /* acquire: a node's parent is written last */
+    return __atomic_load_n(&node->parent, __ATOMIC_ACQUIRE) == parent && node->ip == ip ? guess : 0;
+}
+
 uint32_t stack_child(uint32_t parent, uint64_t ip) {
+    uint32_t behind = child_behind(parent, ip);
+    if (behind) {
+        return behind;
+    }
     struct table *in = atomic_load_explicit(&table, memory_order_acquire);
     uint64_t mask = (1ull << in->bits) - 1;
     uint32_t hash = (uint32_t)hash_of(parent, ip);

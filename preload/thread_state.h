@@ -21,6 +21,7 @@
 #include "kept_stack.h"
 #include "outer_call.h"
 #include "ring.h"
+#include "stack_intern.h"
 
 enum { FRAMES_MAX = 4096 };
 
@@ -58,6 +59,7 @@ struct thread_state {
     uint64_t frame_ip[FRAMES_MAX];
     struct unwound_frame unwound[FRAMES_MAX]; /* of unwind_reuse.c: the new frames of one capture, innermost first */
     struct kept_stack kept;
+    struct stack_memo memo;
 };
 
 static_assert(offsetof(struct thread_state, n_outer) <= ARCH_PAGE_BYTES + 80,

@@ -101,7 +101,7 @@ uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
     uint32_t stack = n_kept ? kept->frames[n_kept - 1].stack : root;
     while (n > 0) {
         const struct unwound_frame *frame = &t->unwound[--n];
-        uint32_t child = stack_child(stack, frame->at.ip);
+        uint32_t child = stack_child_memo(&t->memo, stack, frame->at.ip);
         if (UNLIKELY(!child)) {
             ring_count_lost(RING_LOST_STACKS, 1);
             kept->n_frames = 0;

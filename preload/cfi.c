@@ -1,6 +1,7 @@
 /* cfi.c - from .eh_frame to a rule; see cfi.h. Everything here is cold: once per ip. */
 #include "cfi.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -8,7 +9,10 @@
 #include "cfi_program.h"
 #include "modules.h"
 
-_Atomic uint64_t cfi_cache[1 << CFI_CACHE_BITS];
+_Atomic uint64_t cfi_front[1 << CFI_FRONT_BITS];
+static _Atomic uint64_t cfi_cache[1 << CFI_CACHE_BITS];
+
+static_assert(CFI_FRONT_RULE_BITS + CFI_IP_BITS - CFI_FRONT_BITS == 64, "a front entry is full");
 
 enum { HDR_TABLE_ENCODING = 0x3b /* DW_EH_PE_datarel | DW_EH_PE_sdata4 */ };
 
@@ -106,14 +110,35 @@ static uint32_t compute_anywhere(uint64_t pc) {
     return rule;
 }
 
-COLD uint32_t cfi_rule_slow(uint64_t ip, uint64_t mixed) {
+static COLD uint32_t rule_slow(uint64_t ip, uint64_t mixed) {
     uint32_t rule = compute_anywhere(ip - 1);
     atomic_store_explicit(&cfi_cache[mixed >> 32], mixed << 32 | rule, memory_order_relaxed);
+    return rule;
+}
+
+/* Enter a rule in the front, if its numbers are small enough. */
+static void put_in_front(uint64_t mixed, uint32_t rule) {
+    uint32_t kind_and_offset = rule & ((1u << CFI_FP_SLOT_SHIFT) - 1), slot = rule >> CFI_FP_SLOT_SHIFT;
+    if (kind_and_offset >> CFI_FRONT_SLOT_SHIFT || slot >> (CFI_FRONT_RULE_BITS - CFI_FRONT_SLOT_SHIFT)) {
+        return;
+    }
+    uint64_t entry = mixed << CFI_FRONT_RULE_BITS | slot << CFI_FRONT_SLOT_SHIFT | kind_and_offset;
+    atomic_store_explicit(&cfi_front[mixed >> (CFI_IP_BITS - CFI_FRONT_BITS)], entry, memory_order_relaxed);
+}
+
+NOINLINE uint32_t cfi_rule_behind(uint64_t ip, uint64_t mixed) {
+    uint64_t entry = atomic_load_explicit(&cfi_cache[mixed >> 32], memory_order_relaxed);
+    bool is_cached = (uint32_t)(entry >> 32) == (uint32_t)mixed && (uint32_t)entry != CFI_NONE;
+    uint32_t rule = LIKELY(is_cached) ? (uint32_t)entry : rule_slow(ip, mixed);
+    put_in_front(mixed, rule);
     return rule;
 }
 
 void cfi_forget(void) {
     for (uint32_t i = 0; i < 1u << CFI_CACHE_BITS; i++) {
         atomic_store_explicit(&cfi_cache[i], 0, memory_order_relaxed);
+    }
+    for (uint32_t i = 0; i < 1u << CFI_FRONT_BITS; i++) {
+        atomic_store_explicit(&cfi_front[i], 0, memory_order_relaxed);
     }
 }

@@ -15,6 +15,9 @@
  * Ordering between threads is by time stamp (the raw clock of the architecture). A thread raises its slot's `busy`
  * before it reads the clock and lowers it after publishing, so a collector that reads the clock, waits for the stores of
  * other cores to arrive, and then finds a slot idle knows that nothing older than its reading can still come from it.
+ * Reading the clock is a third of the cost of an event. As long as there is one slot, there is nothing to order: its stamps
+ * are the collector's latest reading (`recent_stamp`), plus one for each event since. A second slot ends that for good, before its
+ * first event (`is_shared`): whoever then acts on what the other thread did, as by taking a block that it gave back, sees the flag, too.
  *
  * Nothing here holds a pointer or a pthread type: both sides may be of different libcs. All numbers are little-endian.
  */
@@ -29,7 +32,7 @@
 #define RING_MAGIC "SEEPRING"
 
 enum {
-    RING_VERSION = 1,
+    RING_VERSION = 2,
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
 };
@@ -112,7 +115,9 @@ struct ring_header {
     _Atomic uint32_t collector_pid;
     _Atomic uint32_t wake;         /* futex: a hook adds 1 and wakes it when half of the chunks are taken */
     _Atomic uint32_t n_chunks_out; /* chunks held by threads or waiting to be read; a hint for `wake` */
-    _Atomic uint64_t n_verified;   /* unwinder=verify: captures compared with libunwind, and those that differ */
+    alignas(64) _Atomic uint64_t recent_stamp; /* the clock at the collector's last poll; never ahead of the clock */
+    _Atomic uint32_t is_shared;                /* 1: more than one slot has been used, so every event needs the clock */
+    alignas(64) _Atomic uint64_t n_verified;   /* unwinder=verify: captures compared with libunwind, and those that differ */
     _Atomic uint64_t n_differing;
 };
 

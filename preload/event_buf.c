@@ -96,7 +96,7 @@ COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t a
             ring_count_lost(RING_LOST_RING_FULL, 1);
             return;
         }
-        stamp = clock_after();
+        stamp = event_stamp_after(t);
     }
     uint64_t *w = t->cursor;
     /* After a move to another core the clock may be a few ticks behind: time stands still until it has caught up. */
@@ -120,6 +120,6 @@ COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t a
 
 COLD void event_put_undo(struct thread_state *t, uint64_t address) {
     event_begin(t);
-    event_put_slow(t, RING_UNDO, address, 0, 0, clock_after());
+    event_put_slow(t, RING_UNDO, address, 0, 0, event_stamp_after(t));
     event_end(t);
 }

@@ -2,7 +2,7 @@
  *
  * capture -> stack_intern -> [event_buf] ══ ring ══ collector
  *
- * Budget of an event: 1 clock read, 8 (free) or 16 (allocation) bytes written, one release store to publish, two to the slot's busy flag; no
+ * Budget of an event: 1 clock read (none while the program has one thread), 8 (free) or 16 (allocation) bytes written, one release store to publish, two to the slot's busy flag; no
  * system call but once in some 1,300 events, when a chunk is full.
  */
 #ifndef SEEP_EVENT_BUF_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "clock.h"
-#include "ring.h"
+#include "ring_file.h"
 #include "thread_state.h"
 
 /* Record with a chunk at its end, a large time step, an odd address or a size above 4 GiB. Same contract as below. */
@@ -35,6 +35,25 @@ ALWAYS_INLINE void event_end(struct thread_state *t) {
     atomic_store_explicit(&t->slot->busy, 0, memory_order_release);
 }
 
+/* The stamp of an event where this is the only slot so far. To be asked for after event_begin(), and after the allocator has returned or
+ * before it is called, as with the clock: see ring.h. */
+ALWAYS_INLINE bool event_needs_clock(void) {
+    return UNLIKELY(atomic_load_explicit(&ring->is_shared, memory_order_relaxed));
+}
+
+ALWAYS_INLINE uint64_t event_stamp_alone(const struct thread_state *t) {
+    uint64_t recent = atomic_load_explicit(&ring->recent_stamp, memory_order_relaxed), next = t->last_stamp + 1;
+    return recent > next ? recent : next;
+}
+
+ALWAYS_INLINE uint64_t event_stamp_after(const struct thread_state *t) {
+    return event_needs_clock() ? clock_after() : event_stamp_alone(t);
+}
+
+ALWAYS_INLINE uint64_t event_stamp_before(const struct thread_state *t) {
+    return event_needs_clock() ? clock_before() : event_stamp_alone(t);
+}
+
 /* Whether the short form of an event fits: room in the chunk, a small step in time, an aligned address below 2^47. */
 ALWAYS_INLINE bool event_is_short(const struct thread_state *t, uint64_t address, uint64_t size, uint64_t delta) {
     return (t->cursor < t->limit) & (delta < 1u << RING_DELTA_BITS) & !(address & 7) & !(address >> 47) & !(size >> 32);
@@ -47,7 +66,7 @@ ALWAYS_INLINE bool event_is_short(const struct thread_state *t, uint64_t address
  */
 ALWAYS_INLINE void event_put_alloc(struct thread_state *t, uint64_t address, uint64_t size, uint32_t stack) {
     event_begin(t);
-    uint64_t stamp = clock_after();
+    uint64_t stamp = event_stamp_after(t);
     uint64_t delta = stamp - t->last_stamp;
     if (LIKELY(event_is_short(t, address, size, delta))) {
         t->last_stamp = stamp;
@@ -64,7 +83,7 @@ ALWAYS_INLINE void event_put_alloc(struct thread_state *t, uint64_t address, uin
 /* Record that the block at address is about to be freed; stamped here, before the allocator sees it. */
 ALWAYS_INLINE void event_put_free(struct thread_state *t, uint64_t address) {
     event_begin(t);
-    uint64_t stamp = clock_before();
+    uint64_t stamp = event_stamp_before(t);
     uint64_t delta = stamp - t->last_stamp;
     if (LIKELY(event_is_short(t, address, 0, delta))) {
         t->last_stamp = stamp;

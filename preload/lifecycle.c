@@ -64,6 +64,7 @@ static void log_process(void) {
 
 static void stamp_start(void) {
     ring->start_stamp = clock_before();
+    atomic_store_explicit(&ring->recent_stamp, ring->start_stamp, memory_order_relaxed);
     ring->start_mono_ns = sys_mono_ns();
     ring->start_real_ns = sys_real_ns();
 }

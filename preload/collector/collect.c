@@ -192,8 +192,9 @@ static void follow(struct collector *c) {
         settle(read_ns);
         uint64_t settled_stamp = stamp, now_ns = clock_mono_ns();
         stamp = clock_stamp(c->clock.is_tsc);
+        atomic_store_explicit(&c->ring->header->recent_stamp, stamp, memory_order_relaxed);
         read_ns = now_ns;
-        ring_reader_observe(&c->reader, settled_stamp, now_ns);
+        ring_reader_observe(&c->reader, settled_stamp, stamp, now_ns);
         uint64_t n_events = drain(c, false);
         housekeeping(c, now_ns, n_events);
         sleep_ns = next_sleep(sleep_ns, n_events);

@@ -194,13 +194,14 @@ static uint64_t watermark_of(struct ring_reader *r, uint64_t settled_stamp, uint
     return least;
 }
 
-void ring_reader_observe(struct ring_reader *r, uint64_t settled_stamp, uint64_t now_ns) {
+void ring_reader_observe(struct ring_reader *r, uint64_t settled_stamp, uint64_t recent_stamp, uint64_t now_ns) {
     r->n_followed = 0;
     add_new_slots(r);
     for (uint32_t i = 0; i < r->n_slots; i++) {
         observe_slot(r, &r->cursors[i], settled_stamp);
     }
-    uint64_t watermark = watermark_of(r, settled_stamp, now_ns);
+    bool is_alone = r->n_slots == 1 && !atomic_load_explicit(&r->ring->header->is_shared, memory_order_acquire);
+    uint64_t watermark = is_alone ? recent_stamp : watermark_of(r, settled_stamp, now_ns);
     r->watermark = watermark > r->watermark ? watermark : r->watermark;
     r->last_stamp = settled_stamp;
 }

@@ -9,6 +9,9 @@
  * promises, and what is older can be merged. A slot that stays busy without progress for 100 ms (2 ms if the ring is full) and
  * holds others back (a thread stopped in a hook, or killed there) is left out until it moves; what it then brings is late and counted.
  *
+ * With one slot there is nothing to wait for: what it has published up to now may be read. Before is_shared is set it stamps by
+ * recent_stamp, which is never older than the T of the next poll, so the promise of an idle slot holds for it, too.
+ *
  * The chunks belong to the traced process: indices, counts and words are checked where they are read, and a slot whose
  * chain makes no sense is given up (n_damaged), as is one that yields more chunks than there are (a cycle).
  */
@@ -69,9 +72,10 @@ void ring_reader_free(struct ring_reader *r);
 /* Look at all slots: set the watermark and each cursor's peek.
  *
  * settled_stamp  a reading of the clock at least RING_SETTLE_NS ago
+ * recent_stamp   the header's recent_stamp, just set
  * now_ns         CLOCK_MONOTONIC
  */
-void ring_reader_observe(struct ring_reader *r, uint64_t settled_stamp, uint64_t now_ns);
+void ring_reader_observe(struct ring_reader *r, uint64_t settled_stamp, uint64_t recent_stamp, uint64_t now_ns);
 
 /* The same when the target is dead: everything may be read, whatever the flags say. */
 void ring_reader_observe_dead(struct ring_reader *r);

@@ -97,7 +97,7 @@ static bool is_refused(size_t off, uint64_t value, size_t n) {
 
 static void test_headers(void) {
     fill();
-    bool is_ok = is_refused(0, 'X', 1) && is_refused(offsetof(struct ring_header, version), 2, 4) &&
+    bool is_ok = is_refused(0, 'X', 1) && is_refused(offsetof(struct ring_header, version), RING_VERSION + 1, 4) &&
                  is_refused(offsetof(struct ring_header, file_bytes), UINT64_MAX, 8);
     static const size_t regions[] = {offsetof(struct ring_header, slots), offsetof(struct ring_header, log),
                                      offsetof(struct ring_header, nodes), offsetof(struct ring_header, chunks)};

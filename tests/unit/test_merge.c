@@ -91,23 +91,39 @@ static void test_watermark(void) {
     write_at(1, 200, 8);
     write_at(2, 250, 8);
     bool is_ordered = false;
-    ring_reader_observe(&reader, start + 1000, 1000);
+    ring_reader_observe(&reader, start + 1000, start + 1000, 1000);
     tap_ok(drain(&is_ordered) == 1, "a busy slot holds back what is not older than its last event");
     write_at(1, 260, 16);
     writers[1].stays_busy = false;
     write_at(1, 270, 24);
-    ring_reader_observe(&reader, start + 2000, 2000);
+    ring_reader_observe(&reader, start + 2000, start + 2000, 2000);
     tap_ok(drain(&is_ordered) == 5 && is_ordered, "and lets it go when it is idle again");
     write_at(0, 2100, 24);
-    ring_reader_observe(&reader, start + 2100, 3000);
+    ring_reader_observe(&reader, start + 2100, start + 2100, 3000);
     tap_ok(drain(&is_ordered) == 0, "nothing is merged that is not older than the settled clock");
     fake_thread_begin(&writers[3], &ring, NULL);
     atomic_store(&writers[3].slot->busy, 1);
-    ring_reader_observe(&reader, start + 2200, 4000);
+    ring_reader_observe(&reader, start + 2200, start + 2200, 4000);
     tap_ok(drain(&is_ordered) == 0, "a new busy slot may still bring what is as old as the last look");
     write_at(3, 2150, 8);
-    ring_reader_observe(&reader, start + 2300, 5000);
+    ring_reader_observe(&reader, start + 2300, start + 2300, 5000);
     tap_ok(drain(&is_ordered) == 2 && is_ordered && merge.n_late == 0, "and it does");
+    end();
+}
+
+static void test_alone(void) {
+    begin(1);
+    write_at(0, 1500, 8);
+    write_at(0, 2500, 16);
+    bool is_ordered = false;
+    ring_reader_observe(&reader, start + 1000, start + 2000, 1000);
+    tap_ok(drain(&is_ordered) == 1, "one slot alone is read up to the recent stamp, without waiting for the clock to settle");
+    atomic_store(&ring.header->is_shared, 1);
+    write_at(0, 3500, 24);
+    ring_reader_observe(&reader, start + 3000, start + 4000, 2000);
+    tap_ok(drain(&is_ordered) == 1, "but not any more when there may be others");
+    ring_reader_observe(&reader, start + 4000, start + 5000, 3000);
+    tap_ok(drain(&is_ordered) == 1 && merge.n_late == 0, "and nothing is late for it");
     end();
 }
 
@@ -118,16 +134,16 @@ static void test_stall(void) {
     write_at(1, 200, 8);
     write_at(1, 300, 16);
     bool is_ordered = false;
-    ring_reader_observe(&reader, start + 1000, 1000);
+    ring_reader_observe(&reader, start + 1000, start + 1000, 1000);
     tap_ok(drain(&is_ordered) == 0, "a stopped thread holds back the others");
-    ring_reader_observe(&reader, start + 2000, 50 * 1000000);
+    ring_reader_observe(&reader, start + 2000, start + 2000, 50 * 1000000);
     tap_ok(drain(&is_ordered) == 0, "for a while");
-    ring_reader_observe(&reader, start + 3000, 150 * 1000000);
+    ring_reader_observe(&reader, start + 3000, start + 3000, 150 * 1000000);
     tap_ok(drain(&is_ordered) == 3 && is_ordered, "but not for ever");
     writers[0].stays_busy = false;
     write_at(0, 150, 16);
     write_at(1, 3500, 24);
-    ring_reader_observe(&reader, start + 4000, 160 * 1000000);
+    ring_reader_observe(&reader, start + 4000, start + 4000, 160 * 1000000);
     tap_ok(drain(&is_ordered) == 2 && is_ordered && merge.n_late == 1,
            "what it brings then is late, counted, and not lost");
     end();
@@ -139,6 +155,7 @@ int main(void) {
     test_order(1, "all stamps equal, more than a window holds: in each thread's order");
     test_order(100000000, "sparse: in order");
     test_watermark();
+    test_alone();
     test_stall();
     return tap_end();
 }

@@ -12,7 +12,8 @@
 enum {
     ONE_MS_NS = 1000000,
     RECENT_THREADS = 4,
-    RECENT_SECOND = 1 << TOKEN_RECENT_BITS, /* hits look at first tokens alone: these lie together, the second ones behind */
+    RECENT_SECOND =
+        1 << TOKEN_RECENT_BITS, /* hits look at first tokens alone: these lie together, the second ones behind */
 };
 
 void event_decoder_init(struct event_decoder *d, uint64_t file_bytes) {

@@ -113,11 +113,11 @@ struct ring_header {
     _Atomic uint64_t max_rss_bytes;               /* getrusage at exit, 0 = not known */
     alignas(64) _Atomic uint32_t collector_state; /* enum ring_collector_state */
     _Atomic uint32_t collector_pid;
-    _Atomic uint32_t wake;         /* futex: a hook adds 1 and wakes it when half of the chunks are taken */
-    _Atomic uint32_t n_chunks_out; /* chunks held by threads or waiting to be read; a hint for `wake` */
+    _Atomic uint32_t wake;                     /* futex: a hook adds 1 and wakes it when half of the chunks are taken */
+    _Atomic uint32_t n_chunks_out;             /* chunks held by threads or waiting to be read; a hint for `wake` */
     alignas(64) _Atomic uint64_t recent_stamp; /* the clock at the collector's last poll; never ahead of the clock */
     _Atomic uint32_t is_shared;                /* 1: more than one slot has been used, so every event needs the clock */
-    alignas(64) _Atomic uint64_t n_verified;   /* unwinder=verify: captures compared with libunwind, and those that differ */
+    alignas(64) _Atomic uint64_t n_verified; /* unwinder=verify: captures compared with libunwind, and those that differ */
     _Atomic uint64_t n_differing;
 };
 

@@ -31,13 +31,6 @@ struct kept_word {
     uint64_t address, value;
 };
 
-/* The words that one step of unwinding read, in reading order. */
-struct unwind_read {
-    uint32_t n;
-    uint32_t fp_word; /* 1 << index of the one that is only the caller's fp; 0 = none */
-    struct kept_word word[KEPT_WORDS_PER_FRAME];
-};
-
 /* What is followed from frame to frame. */
 struct unwind_cursor {
     uint64_t ip, sp, fp;
@@ -49,11 +42,10 @@ struct unwind_bounds {
     uint64_t low, high;
 };
 
-/* A frame just unwound: its state, its rule, what its step read. */
+/* A frame just unwound: its state and its rule. With its caller's state they tell which words the step read. */
 struct unwound_frame {
     struct unwind_cursor at;
     uint32_t rule;
-    struct unwind_read read;
 };
 
 struct kept_stack {

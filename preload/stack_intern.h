@@ -54,8 +54,8 @@ MUST_CHECK uint32_t stack_child(uint32_t parent, uint64_t ip);
 
 /* The same, from the memo if it is there. Context: the memo's own thread. */
 ALWAYS_INLINE uint32_t stack_child_memo(struct stack_memo *memo, uint32_t parent, uint64_t ip) {
-    /* Multipliers: 2^64 / golden ratio, and an odd constant that moves neighbouring parents apart. */
-    uint64_t at = ((ip + (uint64_t)parent * 0xC2B2AE3D27D4EB4Fu) * 0x9E3779B97F4A7C15u) >> (64 - STACK_MEMO_BITS);
+    /* 2^64 / golden ratio spreads the addresses; the parent is only added, because the chain from parent to child is what takes time. */
+    uint64_t at = ((ip * 0x9E3779B97F4A7C15u >> (64 - STACK_MEMO_BITS)) + parent) & ((1u << STACK_MEMO_BITS) - 1);
     struct stack_memo_entry *entry = &memo->entries[at];
     if (UNLIKELY(entry->ip != ip || entry->parent != parent || entry->child == 0)) {
         uint32_t child = stack_child(parent, ip);

@@ -57,7 +57,8 @@ struct thread_state {
     /* Scratch of the capture: return addresses, innermost first. */
     uint32_t n_frames;
     uint64_t frame_ip[FRAMES_MAX];
-    struct unwound_frame unwound[FRAMES_MAX]; /* of unwind_reuse.c: the new frames of one capture, innermost first */
+    struct unwound_frame
+        unwound[FRAMES_MAX + 1]; /* of unwind_reuse.c: the new frames of one capture, innermost first, and what is behind */
     struct kept_stack kept;
     struct stack_memo memo;
 };

@@ -8,7 +8,7 @@ uint32_t unwind_cfi(uint64_t *ip, uint32_t cap, struct arch_caller caller, struc
     uint32_t n = 0;
     do {
         ip[n++] = c.ip;
-    } while (n < cap && unwind_step(&c, cfi_rule(c.ip), bounds, NULL));
+    } while (n < cap && unwind_step(&c, cfi_rule(c.ip), bounds) == UNWIND_CALLER);
     return n;
 }
 

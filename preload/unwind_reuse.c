@@ -10,14 +10,12 @@
 
 /* Find how far outwards the words of a kept frame still hold. Returns the number of outer words that were not reached: 0 = all hold. */
 ALWAYS_INLINE uint32_t compare_words(const struct kept_stack *kept, uint32_t n_words) {
-    while (n_words > 0) {
-        const struct kept_word *word = &kept->words[n_words - 1];
-        if (*(const volatile uint64_t *)word->address != word->value) { /* NOLINT(performance-no-int-to-ptr) */
-            break;
-        }
-        n_words--;
+    const struct kept_word *word = kept->words + n_words;
+    while (word != kept->words &&
+           *(const volatile uint64_t *)word[-1].address == word[-1].value) { /* NOLINT(performance-no-int-to-ptr) */
+        word--;
     }
-    return n_words;
+    return (uint32_t)(word - kept->words);
 }
 
 ALWAYS_INLINE bool is_state_of(const struct kept_frame *frame, const struct unwind_cursor *c) {
@@ -25,41 +23,68 @@ ALWAYS_INLINE bool is_state_of(const struct kept_frame *frame, const struct unwi
 }
 
 /* Whether the frame's own step, given its caller's need, uses the fp that it was entered with. */
-static bool needs_fp(const struct unwound_frame *frame, bool caller_needs) {
-    enum cfi_kind kind = cfi_rule_kind(frame->rule);
-    if (kind == CFI_SP) {
-        return !frame->read.fp_word && caller_needs;
+ALWAYS_INLINE bool needs_fp(uint32_t rule, bool caller_needs) {
+    enum cfi_kind kind = cfi_rule_kind(rule);
+    if (LIKELY(kind == CFI_SP)) {
+        return !cfi_rule_fp_slot(rule) && caller_needs;
     }
     return kind != CFI_SIGNAL && kind != CFI_END;
 }
 
-/* Put a newly unwound frame on top of the kept ones. */
-static void keep(struct kept_stack *kept, const struct unwound_frame *frame, uint32_t stack) {
-    bool caller_needs_fp = kept->n_frames > 0 && kept->frames[kept->n_frames - 1].is_fp_live;
-    uint32_t n_words = kept->n_words;
-    for (uint32_t i = frame->read.n; i-- > 0;) { /* what was read first is compared first: it stands last */
-        if ((frame->read.fp_word >> i & 1) && !caller_needs_fp) {
-            continue;
+ALWAYS_INLINE void keep_word(struct kept_stack *kept, uint64_t address, uint64_t value) {
+    uint32_t n = kept->n_words++;
+    kept->words[n] = (struct kept_word){.address = address, .value = value};
+    kept->word_frame[n] = kept->n_frames;
+}
+
+static COLD void keep_words_rare(struct kept_stack *kept, const struct unwound_frame *frame,
+                                 const struct unwind_cursor *after, bool caller_needs_fp) {
+    struct unwind_read read = unwind_words_rare(frame, after);
+    for (uint32_t i = read.n; i-- > 0;) {
+        if (!(read.fp_word >> i & 1) || caller_needs_fp) {
+            keep_word(kept, read.word[i].address, read.word[i].value);
         }
-        kept->words[n_words] = frame->read.word[i];
-        kept->word_frame[n_words++] = kept->n_frames;
     }
-    kept->n_words = n_words;
+}
+
+/* Put a newly unwound frame on top of the kept ones. What its step read first is compared first: it stands last. */
+ALWAYS_INLINE void keep(struct kept_stack *kept, const struct unwound_frame *frame, bool has_read, uint32_t stack) {
+    const struct unwind_cursor *after = &frame[1].at;
+    bool caller_needs_fp = kept->n_frames > 0 && kept->frames[kept->n_frames - 1].is_fp_live;
+    if (UNLIKELY(cfi_rule_kind(frame->rule) > CFI_FP || !has_read)) {
+        if (has_read) {
+            keep_words_rare(kept, frame, after, caller_needs_fp);
+        }
+    } else {
+        uint64_t fp_slot = cfi_rule_fp_slot(frame->rule);
+        keep_word(kept, after->sp - ARCH_RA_BELOW_CFA, after->ip);
+        if (fp_slot && caller_needs_fp) {
+            keep_word(kept, after->sp - fp_slot, after->fp);
+        }
+    }
     kept->frames[kept->n_frames++] = (struct kept_frame){
         .ip = frame->at.ip,
         .sp = frame->at.sp,
         .fp = frame->at.fp,
         .stack = stack,
-        .n_words = n_words,
-        .is_fp_live = needs_fp(frame, caller_needs_fp),
+        .n_words = kept->n_words,
+        .is_fp_live = needs_fp(frame->rule, caller_needs_fp),
     };
 }
 
-/* Unwind until the state of a kept frame is met whose words hold. Returns the frames unwound; *n_kept is what is left of the kept ones. */
-static uint32_t unwind_new(struct thread_state *t, struct arch_caller caller, uint32_t *n_kept) {
+/* What unwinding has found: n frames in t->unwound, and the state behind them in t->unwound[n]. */
+struct found {
+    uint32_t n;
+    uint32_t n_kept;        /* kept frames that go on from there, 0 = the stack ends */
+    enum unwind_result end; /* how, if it does */
+};
+
+/* Unwind until the state of a kept frame is met whose words hold. */
+static struct found unwind_new(struct thread_state *t, struct arch_caller caller) {
     const struct kept_stack *kept = &t->kept;
     struct unwind_cursor c = {.ip = caller.ip, .sp = caller.sp, .fp = caller.fp};
     uint32_t n_candidates = kept->n_frames;
+    enum unwind_result end = UNWIND_END;
     uint32_t n = 0;
     for (;;) {
         while (n_candidates > 0 && kept->frames[n_candidates - 1].sp < c.sp) {
@@ -68,19 +93,21 @@ static uint32_t unwind_new(struct thread_state *t, struct arch_caller caller, ui
         if (n_candidates > 0 && is_state_of(&kept->frames[n_candidates - 1], &c)) {
             uint32_t left = compare_words(kept, kept->frames[n_candidates - 1].n_words);
             if (LIKELY(left == 0)) {
-                *n_kept = n_candidates;
-                return n;
+                break;
             }
             n_candidates = kept->word_frame[left - 1]; /* frames outside of the step that read it may still stand */
         }
         struct unwound_frame *frame = &t->unwound[n++];
         frame->at = c;
         frame->rule = cfi_rule(c.ip);
-        if (!unwind_step(&c, frame->rule, &t->bounds, &frame->read) || n == FRAMES_MAX) {
-            *n_kept = 0;
-            return n;
+        end = unwind_step(&c, frame->rule, &t->bounds);
+        if (UNLIKELY(end != UNWIND_CALLER || n == FRAMES_MAX)) {
+            n_candidates = 0;
+            break;
         }
     }
+    t->unwound[n].at = c;
+    return (struct found){.n = n, .n_kept = n_candidates, .end = end};
 }
 
 uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
@@ -90,25 +117,28 @@ uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
         kept->root = root;
         kept->n_frames = 0;
     }
-    uint32_t n_kept;
-    uint32_t n = unwind_new(t, caller, &n_kept);
-    if (UNLIKELY(n == FRAMES_MAX || n_kept + n > FRAMES_MAX)) {
+    struct found found = unwind_new(t, caller);
+    if (UNLIKELY(found.n == FRAMES_MAX || found.n_kept + found.n > FRAMES_MAX)) {
         kept->n_frames = 0;
         return capture_by_cfi(t, caller);
     }
-    kept->n_frames = n_kept;
-    kept->n_words = n_kept ? kept->frames[n_kept - 1].n_words : 0;
-    uint32_t stack = n_kept ? kept->frames[n_kept - 1].stack : root;
-    while (n > 0) {
-        const struct unwound_frame *frame = &t->unwound[--n];
-        uint32_t child = stack_child_memo(&t->memo, stack, frame->at.ip);
+    kept->n_frames = found.n_kept;
+    kept->n_words = found.n_kept ? kept->frames[found.n_kept - 1].n_words : 0;
+    uint32_t stack = found.n_kept ? kept->frames[found.n_kept - 1].stack : root;
+    bool has_read = found.n_kept > 0 || found.end == UNWIND_END_READ; /* the outermost new frame's step */
+    for (uint32_t i = found.n; i-- > 0;) {
+        uint32_t child = stack_child_memo(&t->memo, stack, t->unwound[i].at.ip);
         if (UNLIKELY(!child)) {
             ring_count_lost(RING_LOST_STACKS, 1);
             kept->n_frames = 0;
             return stack;
         }
         stack = child;
-        keep(kept, frame, stack);
+        keep(kept, &t->unwound[i], has_read, stack);
+        has_read = true;
+    }
+    if (UNLIKELY(found.n_kept == 0 && found.end == UNWIND_END_HALF)) {
+        kept->n_frames = 0; /* there is no telling by which words it ended */
     }
     return stack;
 }

@@ -18,59 +18,84 @@ COLD bool unwind_extend(struct unwind_bounds *bounds, uint64_t sp, uint64_t end)
 }
 
 /* A realigned frame: the CFA is kept in memory below fp, the caller's fp at fp. */
-static bool step_deref(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds, struct unwind_read *read) {
+static enum unwind_result step_deref(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds) {
     uint64_t slot = c->fp - cfi_rule_offset(rule);
     if (!unwind_is_plausible(c->fp + 8, c->sp, bounds->stack_high) || (slot & 7) || slot < c->sp ||
         !unwind_can_read(bounds, c->sp, c->fp + 8)) {
-        return false;
+        return UNWIND_END;
     }
-    uint64_t cfa = unwind_word(slot, read);
+    uint64_t cfa = unwind_word(slot);
     if (!unwind_is_plausible(cfa, c->sp, bounds->stack_high) || !unwind_can_read(bounds, c->sp, cfa)) {
-        return false;
+        return UNWIND_END_HALF;
     }
-    c->fp = unwind_fp_word(c->fp, read);
-    c->ip = unwind_word(cfa - ARCH_RA_BELOW_CFA, read);
+    c->fp = unwind_word(c->fp);
+    c->ip = unwind_word(cfa - ARCH_RA_BELOW_CFA);
     c->sp = cfa;
-    return c->ip != 0;
+    return c->ip != 0 ? UNWIND_CALLER : UNWIND_END_READ;
 }
 
 /* What a signal interrupted. */
-static bool step_signal(struct unwind_cursor *c, struct unwind_bounds *bounds, struct unwind_read *read) {
+static enum unwind_result step_signal(struct unwind_cursor *c, struct unwind_bounds *bounds) {
     struct arch_signal_slots slots = arch_signal_slots(c->sp);
     if (!unwind_can_read(bounds, c->sp, c->sp + ARCH_SIGNAL_FRAME_BYTES)) {
-        return false;
+        return UNWIND_END;
     }
-    c->fp = unwind_fp_word(slots.fp, read);
-    c->ip = unwind_word(slots.ip, read) + 1; /* lookups are at ip - 1; this is the very instruction */
-    c->sp = unwind_word(slots.sp, read);
-    return c->ip > 1;
+    c->fp = unwind_word(slots.fp);
+    c->ip = unwind_word(slots.ip) + 1; /* lookups are at ip - 1; this is the very instruction */
+    c->sp = unwind_word(slots.sp);
+    return c->ip > 1 ? UNWIND_CALLER : UNWIND_END_READ;
 }
 
 /* No CFI: a frame pointer chain, as long as it stays on the thread's own stack. */
-static bool step_guess(struct unwind_cursor *c, struct unwind_bounds *bounds, struct unwind_read *read) {
+static enum unwind_result step_guess(struct unwind_cursor *c, struct unwind_bounds *bounds) {
     uint64_t frame = c->fp;
     if (frame < c->sp || (frame & 7) || frame + 16 > bounds->stack_high || !unwind_can_read(bounds, c->sp, frame + 16)) {
-        return false;
+        return UNWIND_END;
     }
-    c->fp = unwind_fp_word(frame, read);
-    c->ip = unwind_word(frame + 8, read);
+    c->fp = unwind_word(frame);
+    c->ip = unwind_word(frame + 8);
     c->sp = frame + 16;
-    return c->ip > UNWIND_LOWEST_CODE;
+    return c->ip > UNWIND_LOWEST_CODE ? UNWIND_CALLER : UNWIND_END_READ;
 }
 
-NOINLINE bool unwind_step_rare(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds,
-                               struct unwind_read *read) {
+NOINLINE enum unwind_result unwind_step_rare(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds) {
     switch (cfi_rule_kind(rule)) {
     case CFI_FP_DEREF:
-        return step_deref(c, rule, bounds, read);
+        return step_deref(c, rule, bounds);
     case CFI_SIGNAL:
-        return step_signal(c, bounds, read);
+        return step_signal(c, bounds);
     case CFI_GUESS:
-        return step_guess(c, bounds, read);
+        return step_guess(c, bounds);
     case CFI_COMPLEX:
         ring_count_lost(RING_LOST_CUT_STACKS, 1);
-        return false;
+        return UNWIND_END;
     default:
-        return false;
+        return UNWIND_END;
+    }
+}
+
+NOINLINE struct unwind_read unwind_words_rare(const struct unwound_frame *frame, const struct unwind_cursor *after) {
+    uint64_t fp = frame->at.fp;
+    struct arch_signal_slots slots;
+    switch (cfi_rule_kind(frame->rule)) {
+    case CFI_FP_DEREF:
+        return (struct unwind_read){.n = 3,
+                                    .fp_word = 1 << 1,
+                                    .word = {{.address = fp - cfi_rule_offset(frame->rule), .value = after->sp},
+                                             {.address = fp, .value = after->fp},
+                                             {.address = after->sp - ARCH_RA_BELOW_CFA, .value = after->ip}}};
+    case CFI_SIGNAL:
+        slots = arch_signal_slots(frame->at.sp);
+        return (struct unwind_read){.n = 3,
+                                    .fp_word = 1 << 0,
+                                    .word = {{.address = slots.fp, .value = after->fp},
+                                             {.address = slots.ip, .value = after->ip - 1},
+                                             {.address = slots.sp, .value = after->sp}}};
+    case CFI_GUESS:
+        return (struct unwind_read){.n = 2,
+                                    .fp_word = 1 << 0,
+                                    .word = {{.address = fp, .value = after->fp}, {.address = fp + 8, .value = after->ip}}};
+    default:
+        return (struct unwind_read){0};
     }
 }

@@ -5,7 +5,8 @@
  * and each page is asked for (once per thread and stack) before it is read. Only code without CFI is guessed at, by frame pointers,
  * and only within the thread's own stack.
  *
- * A step can note the words that it read, in reading order; see kept_stack.h for what that is good for.
+ * What a step read need not be noted: each word went into the caller's state, so they can be told afterwards, for the frames that
+ * are to be kept (kept_stack.h).
  */
 #ifndef SEEP_UNWIND_STEP_H
 #define SEEP_UNWIND_STEP_H
@@ -20,8 +21,26 @@
 
 enum { UNWIND_FRAME_BYTES_MAX = 1 << 26, UNWIND_LOWEST_CODE = 4096 };
 
-/* Frames of the rare kinds. Returns false at the end of the stack. */
-bool unwind_step_rare(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds, struct unwind_read *read);
+enum unwind_result {
+    UNWIND_CALLER = 0,   /* the cursor stands at the caller */
+    UNWIND_END_READ = 1, /* the words of the rule, now in the cursor, say that there is no caller */
+    UNWIND_END = 2,      /* no caller; nothing was read */
+    UNWIND_END_HALF = 3, /* no caller; only some of the words were read, and the cursor does not have them */
+};
+
+/* The words that a step read, in reading order. */
+struct unwind_read {
+    uint32_t n;
+    uint32_t fp_word; /* 1 << index of the one that is only the caller's fp; 0 = none */
+    struct kept_word word[KEPT_WORDS_PER_FRAME];
+};
+
+/* Frames of the rare kinds. */
+enum unwind_result unwind_step_rare(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds);
+
+/* What the step from such a frame read; `after` is the cursor behind it. Not for steps that ended with UNWIND_END or UNWIND_END_HALF.
+ * A step of the usual kinds reads the caller's fp at its slot, if there is one, and then the caller's ip right below the CFA. */
+struct unwind_read unwind_words_rare(const struct unwound_frame *frame, const struct unwind_cursor *after);
 
 /* Whether [sp, end) can be read, asking the kernel about pages not known yet. */
 bool unwind_extend(struct unwind_bounds *bounds, uint64_t sp, uint64_t end);
@@ -30,21 +49,8 @@ ALWAYS_INLINE bool unwind_can_read(struct unwind_bounds *bounds, uint64_t sp, ui
     return LIKELY(sp > bounds->low && end <= bounds->high) || unwind_extend(bounds, sp, end);
 }
 
-/* Load a word and note it where `read` is not NULL. */
-ALWAYS_INLINE uint64_t unwind_word(uint64_t address, struct unwind_read *read) {
-    uint64_t value = *(const volatile uint64_t *)address; /* NOLINT(performance-no-int-to-ptr) */
-    if (read) {
-        read->word[read->n++] = (struct kept_word){.address = address, .value = value};
-    }
-    return value;
-}
-
-/* The same for a word that is nothing but the caller's fp. */
-ALWAYS_INLINE uint64_t unwind_fp_word(uint64_t address, struct unwind_read *read) {
-    if (read) {
-        read->fp_word = 1u << read->n;
-    }
-    return unwind_word(address, read);
+ALWAYS_INLINE uint64_t unwind_word(uint64_t address) {
+    return *(const volatile uint64_t *)address; /* NOLINT(performance-no-int-to-ptr) */
 }
 
 /* Whether the caller's frame may begin at cfa: above sp, aligned, and not beyond the own stack if this frame is on it. */
@@ -52,29 +58,24 @@ ALWAYS_INLINE bool unwind_is_plausible(uint64_t cfa, uint64_t sp, uint64_t stack
     return cfa > sp && cfa - sp < UNWIND_FRAME_BYTES_MAX && !(cfa & 7) && (sp >= stack_high || cfa <= stack_high);
 }
 
-/* Go to the caller's frame by the rule of c->ip. Returns false at the end of the stack. */
-ALWAYS_INLINE bool unwind_step(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds,
-                               struct unwind_read *read) {
-    if (read) {
-        read->n = 0;
-        read->fp_word = 0;
-    }
+/* Go to the caller's frame by the rule of c->ip. */
+ALWAYS_INLINE enum unwind_result unwind_step(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds) {
     enum cfi_kind kind = cfi_rule_kind(rule);
     if (UNLIKELY(kind > CFI_FP)) {
-        return unwind_step_rare(c, rule, bounds, read);
+        return unwind_step_rare(c, rule, bounds);
     }
     uint64_t cfa = (kind == CFI_SP ? c->sp : c->fp) + cfi_rule_offset(rule);
     uint64_t fp_slot = cfi_rule_fp_slot(rule);
     if (UNLIKELY(!unwind_is_plausible(cfa, c->sp, bounds->stack_high) || fp_slot > cfa - c->sp) ||
         !unwind_can_read(bounds, c->sp, cfa)) {
-        return false;
+        return UNWIND_END;
     }
     if (fp_slot) {
-        c->fp = unwind_fp_word(cfa - fp_slot, read);
+        c->fp = unwind_word(cfa - fp_slot);
     }
-    c->ip = unwind_word(cfa - ARCH_RA_BELOW_CFA, read);
+    c->ip = unwind_word(cfa - ARCH_RA_BELOW_CFA);
     c->sp = cfa;
-    return c->ip != 0;
+    return LIKELY(c->ip != 0) ? UNWIND_CALLER : UNWIND_END_READ;
 }
 
 #endif

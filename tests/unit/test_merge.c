@@ -117,7 +117,8 @@ static void test_alone(void) {
     write_at(0, 2500, 16);
     bool is_ordered = false;
     ring_reader_observe(&reader, start + 1000, start + 2000, 1000);
-    tap_ok(drain(&is_ordered) == 1, "one slot alone is read up to the recent stamp, without waiting for the clock to settle");
+    tap_ok(drain(&is_ordered) == 1,
+           "one slot alone is read up to the recent stamp, without waiting for the clock to settle");
     atomic_store(&ring.header->is_shared, 1);
     write_at(0, 3500, 24);
     ring_reader_observe(&reader, start + 3000, start + 4000, 2000);

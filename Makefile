@@ -32,7 +32,7 @@ SEEP_OBJ := $(call obj,$(SEEP_SRC))
 SHIM_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-stack-protector -U_FORTIFY_SOURCE -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
 	-Ipreload -Ipreload/arch/$(ARCH)
 SHIM_LDFLAGS := -shared -Wl,-z,defs,-z,relro,-z,now -Wl,--version-script=$(BUILD)/libseep.map
-SEEP_LIBS := -ldw -lelf -liberty -lyajl -lz
+SEEP_LIBS := -ldw -lelf -liberty -lyajl -lz -lm
 
 .PHONY: all
 all: $(BUILD)/seep $(BUILD)/libseep.so $(BUILD)/seep-collect ## build seep, libseep.so and seep-collect (the default)

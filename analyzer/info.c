@@ -104,7 +104,12 @@ static void text_modules(const struct profile *p) {
 
 static void text_numbers(const struct profile *p) {
     printf("%-12s %" PRIu64 " in %zu file blocks: %" PRIu64 " allocations, %" PRIu64 " frees\n", "events", p->n_events,
-           p->n_event_blocks, p->total.calls, p->n_frees);
+           p->n_event_blocks, p->n_allocations_read, p->n_frees_read);
+    if (p->sample_bytes) {
+        printf("%-12s every %" PRIu64 " bytes: what was recorded stands for an estimated %" PRIu64 " allocations, %" PRIu64
+               " frees\n",
+               "sampled", p->sample_bytes, p->total.calls, p->n_frees);
+    }
     printf("%-12s %zu, infos %zu, marks %zu\n", "stacks", p->n_stacks - 1, p->n_infos, p->n_marks);
     double per_event = p->n_events ? (double)p->file_bytes / (double)p->n_events : 0;
     double ratio = p->file_bytes ? (double)p->raw_bytes / (double)p->file_bytes : 0;
@@ -243,8 +248,9 @@ static void json_numbers(struct json_out *j, const struct profile *p) {
     put_uint(j, "file_bytes", p->file_bytes);
     put_uint(j, "raw_bytes", p->raw_bytes);
     put_uint(j, "events", p->n_events);
-    put_uint(j, "allocations", p->total.calls);
-    put_uint(j, "frees", p->n_frees);
+    put_uint(j, "allocations", p->n_allocations_read);
+    put_uint(j, "frees", p->n_frees_read);
+    put_uint(j, "sample_bytes", p->sample_bytes);
     put_uint(j, "stacks", p->n_stacks - 1);
     put_uint(j, "infos", p->n_infos);
     put_uint(j, "event_blocks", p->n_event_blocks);

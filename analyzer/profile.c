@@ -51,6 +51,7 @@ static void read_events(struct load *load, const struct trace_block *block) {
         trace_reader_reject(&load->reader, block, why);
         return;
     }
+    load->replay.sample_bytes = p->sample_bytes;
     replay_block(&load->replay, &events);
     p->n_event_blocks++;
     p->n_events += events.n_events;
@@ -99,17 +100,21 @@ static void add_cost(struct cost *to, const struct cost *cost) {
 static void count_frees(struct load *load) {
     const struct replay *r = &load->replay;
     struct profile *p = load->profile;
-    p->n_frees = r->n_unmatched;
+    double n_frees = (double)r->n_unmatched;
+    p->n_frees_read = r->n_unmatched;
     p->n_frees_unmatched = r->n_unmatched;
     p->n_events_unknown = r->n_unknown;
     for (size_t id = 0; id < r->n_infos; id++) {
-        uint64_t n_frees = r->infos[id].calls - r->infos[id].live;
+        uint64_t n = r->infos[id].calls - r->infos[id].live;
         if (r->stack_of_info[id] == REPLAY_STACK_LOST) {
-            p->n_events_unknown += r->infos[id].calls + n_frees;
+            p->n_events_unknown += r->infos[id].calls + n;
         } else {
-            p->n_frees += n_frees;
+            p->n_allocations_read += r->infos[id].calls;
+            p->n_frees_read += n;
+            n_frees += p->sample_bytes ? (double)n * estimate_weight(r->own_sizes[id], p->sample_bytes) : 0;
         }
     }
+    p->n_frees = p->sample_bytes ? estimate_round(n_frees) : p->n_frees_read;
 }
 
 /* Is the list of survivors all there? It may be in several records, of which one may be lost. */
@@ -159,6 +164,29 @@ static void sum_infos(struct load *load) {
     }
 }
 
+/* Sampled: sums over infos are no whole numbers until they are complete. Bytes have been made what they stand for by the replay. */
+static void sum_estimates(struct load *load) {
+    const struct replay *r = &load->replay;
+    struct profile *p = load->profile;
+    p->estimates = xcalloc(p->n_stacks ? p->n_stacks : 1, sizeof *p->estimates);
+    for (size_t id = 0; id < r->n_infos; id++) {
+        const struct replay_info *info = &r->infos[id];
+        if (r->stack_of_info[id] != REPLAY_STACK_LOST) {
+            struct estimate_counts n = {
+                .calls = info->calls, .live_at_peak = info->live_at_peak, .live = info->live, .temporary = info->temporary};
+            estimate_add_info(&p->estimates[r->stack_of_info[id]], r->own_sizes[id], p->sample_bytes, n);
+        }
+    }
+    for (size_t i = 0; i < p->n_stacks; i++) {
+        const struct estimate *e = &p->estimates[i];
+        struct cost *cost = &p->stacks[i].cost;
+        cost->calls = estimate_round(e->calls);
+        cost->unreleased_blocks = estimate_round(e->unreleased_blocks);
+        cost->temporary = estimate_round(e->temporary);
+        estimate_add(&p->estimate, e);
+    }
+}
+
 static void note_births(struct load *load) {
     const struct replay *r = &load->replay;
     for (size_t i = 0; i < load->records.n_survivors; i++) {
@@ -196,7 +224,7 @@ static void compare_with_end(struct load *load) {
         p->n_events_missing += end->n_events - n_known;
     }
     if (p->n_events_missing == 0 && load->reader.n_damage == 0 &&
-        (end->n_events != p->n_events || end->n_allocations != p->total.calls)) {
+        (end->n_events != p->n_events || end->n_allocations != p->n_allocations_read)) {
         trace_reader_note(&load->reader, load->records.end_off, TRACE_BLOCK_HEADER_BYTES,
                           "the recorder counted other numbers of events or allocations than the trace holds");
     }
@@ -223,6 +251,9 @@ static void finish(struct load *load) {
         trust_survivors(load);
     }
     sum_infos(load);
+    if (p->sample_bytes) {
+        sum_estimates(load);
+    }
     note_births(load);
     sum_up(load);
     compare_with_end(load);
@@ -335,8 +366,8 @@ void profile_free(struct profile *p) {
     for (size_t i = 0; i < p->n_notes; i++) {
         free(p->notes[i].text);
     }
-    void *arrays[] = {p->path, p->recorder_version, p->options, p->processes, p->threads, p->modules, p->stacks,
-                      p->lost, p->damage,           p->marks,   p->notes};
+    void *arrays[] = {p->path,   p->recorder_version, p->options, p->processes, p->threads, p->modules,
+                      p->stacks, p->estimates,        p->lost,    p->damage,    p->marks,   p->notes};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }

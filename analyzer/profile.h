@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "attributes.h"
+#include "estimate.h"
 
 /* Figures of a set of allocations. Sizes are bytes as requested by the program. */
 struct cost {
@@ -90,6 +91,8 @@ struct profile {
     uint32_t version_major, version_minor; /* of the trace format */
     char *recorder_version;                /* of the seep that recorded it */
     char *options;
+    uint64_t
+        sample_bytes; /* interval of sampling: all figures of costs and n_frees are estimates; 0 = everything is recorded */
     uint64_t start_real_ns; /* CLOCK_REALTIME */
     uint64_t runtime_ns;    /* start to the last thing known */
     bool is_complete;       /* the recorder ended it in order */
@@ -99,6 +102,7 @@ struct profile {
     struct thread *threads;
     struct module *modules;
     struct stack *stacks;
+    struct estimate *estimates; /* of each stack's cost; NULL unless sampled */
     struct lost *lost;
     struct damage *damage;
     struct mark *marks;
@@ -106,13 +110,15 @@ struct profile {
     size_t n_processes, n_threads, n_modules, n_stacks, n_lost, n_damage, n_marks, n_notes;
     size_t n_infos;
 
-    struct cost total; /* total.peak_bytes is the highest total ever */
+    struct cost total;        /* total.peak_bytes is the highest total ever */
+    struct estimate estimate; /* of total; all 0 unless sampled */
     uint64_t n_frees;
-    uint64_t n_events;          /* read */
-    uint64_t n_events_missing;  /* known to have been in damaged parts */
-    uint64_t n_events_unknown;  /* of infos whose definition is lost */
-    uint64_t n_frees_unmatched; /* of blocks whose allocation is in a damaged part */
-    uint64_t lost_events;       /* sum of the lost kinds with is_events */
+    uint64_t n_allocations_read, n_frees_read; /* as recorded; the same as total.calls and n_frees unless sampled */
+    uint64_t n_events;                         /* read */
+    uint64_t n_events_missing;                 /* known to have been in damaged parts */
+    uint64_t n_events_unknown;                 /* of infos whose definition is lost */
+    uint64_t n_frees_unmatched;                /* of blocks whose allocation is in a damaged part */
+    uint64_t lost_events;                      /* sum of the lost kinds with is_events */
     uint64_t collector_cpu_ns, collector_rss_bytes;
     size_t n_event_blocks, n_record_blocks;
     uint64_t raw_bytes; /* of all file blocks, inflated */

@@ -59,7 +59,9 @@ static bool read_start(struct records *to, struct byte_reader *in) {
     char *version = get_string(in);
     uint64_t real_ns = varint_get(in);
     char *options = get_string(in);
-    if (in->is_failed) {
+    varint_get(in); /* the clock's rate */
+    uint64_t sample_bytes = byte_reader_left(in) ? varint_get(in) : 0;
+    if (in->is_failed || sample_bytes >> ESTIMATE_INTERVAL_BITS_MAX) {
         free(version);
         free(options);
         return false;
@@ -69,6 +71,7 @@ static bool read_start(struct records *to, struct byte_reader *in) {
     p->recorder_version = version;
     p->options = options;
     p->start_real_ns = real_ns;
+    p->sample_bytes = p->n_events ? p->sample_bytes : sample_bytes; /* stands before the first event */
     return true;
 }
 

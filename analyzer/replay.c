@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "estimate.h"
 
 void replay_init(struct replay *r) {
     *r = (struct replay){0};
@@ -18,6 +19,7 @@ void replay_init(struct replay *r) {
 void replay_free(struct replay *r) {
     free(r->infos);
     free(r->stack_of_info);
+    free(r->own_sizes);
     free(r->threads);
     *r = (struct replay){0};
 }
@@ -33,10 +35,29 @@ static void reserve_infos(struct replay *r, size_t n) {
     memset(r->stack_of_info + r->n_infos, 0xff, (n - r->n_infos) * sizeof *r->stack_of_info); /* REPLAY_STACK_LOST */
 }
 
+/* Sampled: totals, and with them the peak, are made of what the recorded blocks stand for. */
+static COLD void define_sampled_sizes(struct replay *r, const struct event_block *block) {
+    if (r->cap_own_sizes < r->cap_infos) {
+        r->own_sizes = xrealloc(r->own_sizes, r->cap_infos, sizeof *r->own_sizes);
+        r->cap_own_sizes = r->cap_infos;
+    }
+    for (uint32_t i = 0; i < block->n_infos; i++) {
+        uint64_t size_bytes = block->infos[i].size_bytes;
+        size_t id = (size_t)block->first_info + i;
+        r->own_sizes[id] = size_bytes;
+        r->infos[id].size_bytes = estimate_round((double)size_bytes * estimate_weight(size_bytes, r->sample_bytes));
+        r->stack_of_info[id] = block->infos[i].stack;
+    }
+}
+
 static void define_infos(struct replay *r, const struct event_block *block) {
     size_t end = (size_t)block->first_info + block->n_infos;
     reserve_infos(r, end);
     r->n_infos = end;
+    if (r->sample_bytes) {
+        define_sampled_sizes(r, block);
+        return;
+    }
     for (uint32_t i = 0; i < block->n_infos; i++) {
         r->infos[block->first_info + i].size_bytes = block->infos[i].size_bytes;
         r->stack_of_info[block->first_info + i] = block->infos[i].stack;

@@ -20,7 +20,7 @@
 /* Info 0 does not exist; events whose thread's past is lost end up there. */
 struct replay_info {
     uint64_t last_event;
-    uint64_t size_bytes; /* 0 while not defined */
+    uint64_t size_bytes; /* 0 while not defined; if sampled, what a block of that size stands for */
     uint64_t calls;
     uint64_t temporary;
     uint64_t live;
@@ -41,7 +41,9 @@ struct replay_thread {
 struct replay {
     struct replay_info *infos;
     uint32_t *stack_of_info;
-    size_t n_infos, cap_infos, cap_stack_of_info; /* ids below n_infos have an entry */
+    uint64_t *own_sizes; /* as requested; NULL unless sampled */
+    uint64_t sample_bytes;
+    size_t n_infos, cap_infos, cap_stack_of_info, cap_own_sizes; /* ids below n_infos have an entry */
     struct replay_thread *threads;
     size_t n_threads, cap_threads;
     uint64_t event; /* number of the latest */

@@ -2,6 +2,7 @@
 #include "report_json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "diag.h"
@@ -102,6 +103,7 @@ static void put_trace(struct json_out *j, const struct report *r) {
     put_string(j, "command", process ? process->command : NULL);
     put_known(j, "pid", process ? process->pid : 0, process != NULL);
     put_known(j, "start", p->start_real_ns / 1000000000, p->start_real_ns != 0);
+    put_known(j, "sample_bytes", p->sample_bytes, p->sample_bytes != 0);
     put_double(j, "runtime_seconds", (double)p->runtime_ns / 1e9);
     put_bool(j, "complete", p->is_complete);
     put_bool(j, "recording", p->is_recording);
@@ -119,7 +121,22 @@ static void put_trace(struct json_out *j, const struct report *r) {
     json_object_end(j);
 }
 
-static void put_totals(struct json_out *j, const struct cost *total, uint64_t n_frees, bool has_frees) {
+/* Of a sampled trace: how far the figures may be off. */
+static void put_standard_errors(struct json_out *j, const struct estimate *e) {
+    put_uint(j, "samples", e->n_samples);
+    json_key(j, "standard_errors");
+    json_object_begin(j);
+    put_double(j, "calls", sqrt(e->var_calls));
+    put_double(j, "allocated_bytes", sqrt(e->var_allocated_bytes));
+    put_double(j, "peak_bytes", sqrt(e->var_peak_bytes));
+    put_double(j, "unreleased_bytes", sqrt(e->var_unreleased_bytes));
+    put_double(j, "unreleased_blocks", sqrt(e->var_unreleased_blocks));
+    put_double(j, "temporary", sqrt(e->var_temporary));
+    json_object_end(j);
+}
+
+static void put_totals(struct json_out *j, const struct profile *p, const struct cost *total, uint64_t n_frees,
+                       bool has_frees) {
     json_key(j, "totals");
     json_object_begin(j);
     put_uint(j, "allocations", total->calls);
@@ -129,6 +146,9 @@ static void put_totals(struct json_out *j, const struct cost *total, uint64_t n_
     put_uint(j, "unreleased_bytes", total->unreleased_bytes);
     put_uint(j, "unreleased_blocks", total->unreleased_blocks);
     put_uint(j, "temporary", total->temporary);
+    if (p->sample_bytes) {
+        put_standard_errors(j, &p->estimate);
+    }
     json_object_end(j);
 }
 
@@ -159,7 +179,7 @@ static void put_processes(struct json_out *j, const struct report *r) {
         put_exit(j, process);
         put_known(j, "peak_rss_bytes", process->peak_rss_bytes, process->peak_rss_bytes != 0);
         if (process_has_totals(p)) {
-            put_totals(j, &p->total, p->n_frees, true);
+            put_totals(j, p, &p->total, p->n_frees, true);
         } else {
             json_key(j, "totals");
             json_null(j);
@@ -169,7 +189,8 @@ static void put_processes(struct json_out *j, const struct report *r) {
     json_array_end(j);
 }
 
-static void put_figures(struct json_out *j, const struct report *r, const struct cost *cost) {
+static void put_figures(struct json_out *j, const struct report *r, const struct cost *cost,
+                        const struct estimate *estimate) {
     put_uint(j, "calls", cost->calls);
     put_uint(j, "allocated_bytes", cost->allocated_bytes);
     put_uint(j, "peak_bytes", cost->peak_bytes);
@@ -181,6 +202,9 @@ static void put_figures(struct json_out *j, const struct report *r, const struct
         json_double(j, (double)(r->profile->runtime_ns - cost->oldest_birth_ns) / 1e9);
     } else {
         json_null(j);
+    }
+    if (estimate) {
+        put_standard_errors(j, estimate);
     }
 }
 
@@ -222,13 +246,15 @@ static void put_site(struct json_out *j, const struct report *r, const struct si
     site_rank_stacks(r->sites, site, r->order, n, ranked);
     json_object_begin(j);
     put_place(j, site->leaf ? site->leaf : &nowhere, site->leaf ? &site->leaf->frames[0] : &nothing);
-    put_figures(j, r, &site->cost);
+    struct estimate estimate = site_estimate(r->sites, site);
+    put_figures(j, r, &site->cost, r->profile->sample_bytes ? &estimate : NULL);
     put_uint(j, "n_stacks", site->n_stacks);
     json_key(j, "stacks");
     json_array_begin(j);
     for (size_t i = 0; i < n; i++) {
         json_object_begin(j);
-        put_figures(j, r, &r->profile->stacks[ranked[i].stack].cost);
+        const struct estimate *estimates = r->profile->estimates;
+        put_figures(j, r, &r->profile->stacks[ranked[i].stack].cost, estimates ? &estimates[ranked[i].stack] : NULL);
         put_frames(j, r, ranked[i].leaf);
         json_object_end(j);
     }
@@ -243,7 +269,7 @@ int report_json(FILE *f, const struct report *report) {
     sites_rank(report->sites, report->order, ranked);
     json_object_begin(j);
     put_trace(j, report);
-    put_totals(j, report->pid ? &report->sites->total : &report->profile->total, report->profile->n_frees,
+    put_totals(j, report->profile, report->pid ? &report->sites->total : &report->profile->total, report->profile->n_frees,
                report->pid == 0);
     put_processes(j, report);
     json_key(j, "sites");

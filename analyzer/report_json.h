@@ -10,6 +10,8 @@
  *   command           of the first process, arguments joined by single spaces
  *   pid               of the first process (or the one of --pid)
  *   start             when it began, seconds since 1970
+ *   sample_bytes      interval of sampling: all figures below are then estimates, with standard errors; null = everything
+ *                     was recorded
  *   runtime_seconds   from there to the last thing known
  *   complete          true if the recorder ended it in order
  *   recording         true if it was still being written
@@ -22,6 +24,8 @@
  *   notes             [{pid, text}]
  * totals      allocations, frees, allocated_bytes, peak_bytes, unreleased_bytes, unreleased_blocks, temporary
  *                       frees is null with --pid
+ *   samples, standard_errors   only of a sampled trace: allocations recorded, and the standard error of each figure
+ *                       {calls, allocated_bytes, peak_bytes, unreleased_bytes, unreleased_blocks, temporary}
  * processes   [{pid, ppid, command, exit, peak_rss_bytes, totals}]
  *   exit              exit status; a negative number is the signal that ended it; null = not seen
  *   totals            as above; null where a trace holds several processes
@@ -31,6 +35,7 @@
  *                     peak_bytes       bytes alive when the process's total was highest
  *                     unreleased_bytes, unreleased_blocks   never freed
  *                     temporary        freed with no other allocation of that thread in between
+ *                     samples, standard_errors   as in totals
  *                     oldest_seconds   age of the oldest unreleased block at the end of the trace
  *   n_stacks          distinct stacks of the site
  *   stacks            [{<figures>, frames}] the first --stacks of them, by the same order

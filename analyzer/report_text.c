@@ -2,6 +2,7 @@
 #include "report_text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,9 +126,29 @@ static void put_age(FILE *f, const struct report *r, const struct cost *cost) {
     fputc('\n', f);
 }
 
+/* Of a sampled trace: how sure the figure is by which the section sorts. */
+static void put_standard_error(FILE *f, const struct section *section, const struct estimate *e) {
+    const double variances[SITE_N_ORDERS] = {[SITE_BY_CALLS] = e->var_calls,
+                                             [SITE_BY_PEAK] = e->var_peak_bytes,
+                                             [SITE_BY_UNRELEASED] = e->var_unreleased_bytes,
+                                             [SITE_BY_TEMPORARY] = e->var_temporary};
+    uint64_t error = estimate_round(sqrt(variances[section->order]));
+    char size[FORMAT_BYTES_MAX];
+    fprintf(f, "  estimated from %" PRIu64 " samples, standard error ", e->n_samples);
+    if (section->is_bytes) {
+        fprintf(f, "%s\n", format_size(error, size));
+    } else {
+        fprintf(f, "%" PRIu64 "\n", error);
+    }
+}
+
 static void put_site(FILE *f, const struct report *r, const struct section *section, const struct site *site) {
     section->sentence(f, &site->cost, true);
     fputc('\n', f);
+    if (r->profile->sample_bytes) {
+        struct estimate estimate = site_estimate(r->sites, site);
+        put_standard_error(f, section, &estimate);
+    }
     if (section->has_ages) {
         put_age(f, r, &site->cost);
     }
@@ -175,6 +196,17 @@ static void put_footer(FILE *f, const struct report *r, const struct cost *total
     fprintf(f, "total memory leaked: %s\n", format_size(total->unreleased_bytes, size));
 }
 
+static void put_sampling(FILE *f, const struct profile *p) {
+    char peak[FORMAT_BYTES_MAX], leaked[FORMAT_BYTES_MAX];
+    fprintf(f, "sampled every %" PRIu64 " bytes: calls and bytes are estimates from %" PRIu64 " samples\n", p->sample_bytes,
+            p->estimate.n_samples);
+    fprintf(f, "standard errors: calls %" PRIu64 ", peak %s, leaked %s, temporary %" PRIu64 "\n",
+            estimate_round(sqrt(p->estimate.var_calls)),
+            format_size(estimate_round(sqrt(p->estimate.var_peak_bytes)), peak),
+            format_size(estimate_round(sqrt(p->estimate.var_unreleased_bytes)), leaked),
+            estimate_round(sqrt(p->estimate.var_temporary)));
+}
+
 static const char *command_of(const struct report *r) {
     for (size_t i = 0; i < r->profile->n_processes; i++) {
         const struct process *p = &r->profile->processes[i];
@@ -203,5 +235,8 @@ void report_text(FILE *f, const struct report *report) {
         }
     }
     put_footer(f, report, report->pid ? &report->sites->total : &report->profile->total);
+    if (report->profile->sample_bytes) {
+        put_sampling(f, report->profile);
+    }
     report_tracer(f, report);
 }

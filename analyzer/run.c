@@ -40,6 +40,8 @@ static const char help[] =
     "  -o, --output FILE     the trace; %p in it stands for the process id; never overwritten\n"
     "                        (seep.<program>.<process id>.seep in the current directory)\n"
     "      --ring SIZE       most memory for events on their way to the file, 256K to 16G (64M)\n"
+    "      --sample SIZE     record only one point in SIZE allocated bytes on average, and estimate; up to 1G\n"
+    "                        (0: record every allocation)\n"
     "      --unwinder NAME   reuse, cfi, libunwind, or verify: reuse compared with libunwind (reuse)\n"
     "  -h, --help            this\n"
     "\n"
@@ -54,8 +56,8 @@ struct run {
 
 /* ---- options and checks ---- */
 
-/* A size as the shim takes it (preload/config.c): 256K to 16G. */
-static bool is_size(const char *s) {
+/* A size as the shim takes it (preload/config.c). */
+static bool is_size(const char *s, unsigned long long least, unsigned long long most) {
     static const char units[] = "kKmMgG";
     size_t n = strspn(s, "0123456789");
     const char *unit = s[n] ? strchr(units, s[n]) : NULL;
@@ -63,7 +65,7 @@ static bool is_size(const char *s) {
         return false;
     }
     unsigned long long bytes = strtoull(s, NULL, 10) << (unit ? 10 * ((unit - units) / 2 + 1) : 0);
-    return bytes >= 256ull << 10 && bytes <= 16ull << 30;
+    return bytes >= least && bytes <= most;
 }
 
 static bool is_unwinder(const char *s) {
@@ -72,26 +74,30 @@ static bool is_unwinder(const char *s) {
 
 /* Returns -1 to go on, or the status to end with. */
 static int read_options(struct run *run, int argc, char **argv) {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                            {"ring", required_argument, NULL, 'r'},
-                                            {"unwinder", required_argument, NULL, 'u'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'}, {"ring", required_argument, NULL, 'r'},
+        {"sample", required_argument, NULL, 's'}, {"unwinder", required_argument, NULL, 'u'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     opterr = 0; /* our own words for it */
     for (int c; (c = getopt_long(argc, argv, "+o:h", options, NULL)) != -1;) {
         if (c == 'h') {
             fputs(help, stdout);
             return SEEP_EXIT_DONE;
         }
-        bool is_right = (c == 'o' && *optarg) || (c == 'r' && is_size(optarg)) || (c == 'u' && is_unwinder(optarg));
+        bool is_right = (c == 'o' && *optarg) || (c == 'r' && is_size(optarg, 256ull << 10, 16ull << 30)) ||
+                        (c == 's' && is_size(optarg, 0, 1ull << 30)) || (c == 'u' && is_unwinder(optarg));
         if (!is_right) {
             diag_error("run: cannot make sense of '%s'%s; see seep run --help", argv[optind - 1],
                        c == 'r'   ? " (a size from 256K to 16G)"
+                       : c == 's' ? " (a size up to 1G, or 0)"
                        : c == 'u' ? " (reuse, cfi, libunwind or verify)"
                                   : "");
             return SEEP_EXIT_USAGE;
         }
-        *(c == 'o' ? &run->options.output : c == 'r' ? &run->options.ring : &run->options.unwinder) = optarg;
+        *(c == 'o'   ? &run->options.output
+          : c == 'r' ? &run->options.ring
+          : c == 's' ? &run->options.sample
+                     : &run->options.unwinder) = optarg;
     }
     run->command = argv + optind;
     if (!run->command[0]) {

@@ -142,6 +142,7 @@ int run_set_environment(const struct run_options *options, const char *shim, con
     line_add_full_path(&line, trace);
     line_add_option(&line, ":only_pid=", number);
     line_add_option(&line, ":ring=", options->ring);
+    line_add_option(&line, ":sample=", options->sample);
     line_add_option(&line, ":unwinder=", options->unwinder);
 
     struct line libraries = {.text = preload, .cap = sizeof preload};

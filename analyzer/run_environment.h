@@ -13,6 +13,7 @@
 struct run_options {
     const char *output;
     const char *ring;
+    const char *sample;
     const char *unwinder;
 };
 

@@ -322,3 +322,11 @@ void sites_free(struct sites *sites) {
     free(sites->stacks);
     *sites = (struct sites){0};
 }
+
+struct estimate site_estimate(const struct sites *sites, const struct site *site) {
+    struct estimate sum = {0};
+    for (size_t i = 0; sites->profile->estimates && i < site->n_stacks; i++) {
+        estimate_add(&sum, &sites->profile->estimates[sites->stacks[site->first + i].stack]);
+    }
+    return sum;
+}

@@ -54,6 +54,9 @@ void sites_free(struct sites *sites);
 /* The figure that an order sorts by. */
 uint64_t cost_value(const struct cost *cost, enum site_order order);
 
+/* How far the site's figures may be off; all 0 unless the trace is sampled. */
+struct estimate site_estimate(const struct sites *sites, const struct site *site);
+
 /* All sites by descending value; equal values in the order of sites.sites.
  *
  * ranked   n_sites places

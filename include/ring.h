@@ -96,6 +96,7 @@ struct ring_header {
     uint64_t start_stamp;   /* the three clocks read together at the start */
     uint64_t start_mono_ns; /* CLOCK_MONOTONIC */
     uint64_t start_real_ns; /* CLOCK_REALTIME */
+    uint64_t sample_bytes;  /* 0 = every allocation is recorded, else one point in so many bytes; see preload/sample.h */
 
     /* Claimed by hooks of any thread. */
     alignas(64) _Atomic uint32_t n_slots; /* slots ever used; they are reused by later threads */
@@ -169,7 +170,9 @@ enum ring_kind {
     RING_TIME = 3,       /* one word, no event: the bits above the kind are ticks to add (61 bits) */
     RING_ALLOC_WIDE = 4, /* + words: address, size, node id; address bits of the first word are 0 */
     RING_FREE_WIDE = 5,  /* + word: address */
-    RING_UNDO = 6,       /* + word: address. The thread's last free did not happen (a realloc that failed) */
+    RING_FREE_LATER =
+        7,         /* as RING_FREE, when sampling: the thread has made other allocations since, though they are not here */
+    RING_UNDO = 6, /* + word: address. The thread's last free did not happen (a realloc that failed) */
 };
 
 enum {

@@ -60,8 +60,9 @@ enum trace_column {
 /* Records of a RECORDS block: varint type, varint payload bytes, payload. Numbers are varints unless named otherwise,
  * strings are a varint length and bytes. Times are nanoseconds since the start of the trace. */
 enum trace_record_type {
-    TRACE_RECORD_START = 1,   /* version of seep, CLOCK_REALTIME ns at the start, options, ticks per second of the clock */
-    TRACE_RECORD_PROCESS = 2, /* pid, ppid, start time, executable, number of arguments, arguments */
+    TRACE_RECORD_START =
+        1, /* version of seep, CLOCK_REALTIME ns at the start, options, ticks per second of the clock, sampling interval */
+    TRACE_RECORD_PROCESS = 2,     /* pid, ppid, start time, executable, number of arguments, arguments */
     TRACE_RECORD_PROCESS_END = 3, /* pid, time, enum trace_end_kind, value */
     TRACE_RECORD_THREAD = 4,      /* thread index (dense, from 0), pid, tid, start time, name */
     TRACE_RECORD_MODULE = 5,      /* module id (dense, from 1), pid, epoch, bias, start, end, build-id bytes, path */

@@ -10,6 +10,7 @@
 
 enum { RING_BYTES_DEFAULT = 64 << 20, RING_BYTES_MIN = 256 << 10, OPTION_BYTES = PATH_MAX };
 static const uint64_t ring_bytes_max = 16ull << 30;
+static const uint64_t sample_bytes_max = 1ull << 30;
 
 /* Copy n bytes of an option's value, resolving %3A and %25. Other uses of % stay as they are. */
 static void unescape(char *to, size_t cap, const char *from, size_t n) {
@@ -82,6 +83,15 @@ static bool set_ring(struct config *config, const char *value) {
     return true;
 }
 
+static bool set_sample(struct config *config, const char *value) {
+    uint64_t bytes;
+    if (!parse_size(value, &bytes) || bytes > sample_bytes_max) {
+        return false;
+    }
+    config->sample_bytes = bytes;
+    return true;
+}
+
 static bool set_unwinder(struct config *config, const char *value) {
     static const char *const names[] = {
         [CONFIG_UNWINDER_REUSE] = "reuse",
@@ -119,6 +129,7 @@ static const struct option {
 } options[] = {
     {"output", set_output, "a file name"},
     {"ring", set_ring, "a size from 256K to 16G"},
+    {"sample", set_sample, "a size up to 1G, or 0 for every allocation"},
     {"unwinder", set_unwinder, "reuse, cfi, libunwind or verify"},
     {"only_pid", set_only_pid, "a process id"},
     {"off", set_off, "no value"},

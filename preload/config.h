@@ -23,6 +23,7 @@ struct config {
     char output[PATH_MAX];  /* trace file; "%p" is replaced by the process id. Empty: seep.<program>.<pid>.seep here */
     char options[PATH_MAX]; /* SEEP_OPTIONS as given, for the record */
     uint64_t ring_bytes;    /* most that events may take up on their way to the collector; 256K to 16G, 64M unless told */
+    uint64_t sample_bytes;  /* record one point in so many bytes; 0 = every allocation */
     uint32_t only_pid;      /* trace only the process of this id; 0 = every process that loads the shim */
     enum config_unwinder unwinder;
     bool is_off; /* "off": load and do nothing */

@@ -74,6 +74,7 @@ static uint64_t *put_wide(uint64_t *w, enum ring_kind kind, uint64_t delta, uint
         *w++ = stack;
         break;
     case RING_FREE:
+    case RING_FREE_LATER:
         *w++ = RING_FREE_WIDE | time;
         *w++ = address;
         break;
@@ -116,6 +117,12 @@ COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t a
         }
     }
     event_publish(t, w);
+}
+
+COLD void event_put_free_later(struct thread_state *t, uint64_t address) {
+    event_begin(t);
+    event_put_slow(t, RING_FREE_LATER, address, 0, 0, event_stamp_before(t));
+    event_end(t);
 }
 
 COLD void event_put_undo(struct thread_state *t, uint64_t address) {

@@ -37,9 +37,11 @@ COLD void hook_alloc_slow(void *p, size_t size, struct arch_caller caller, uint6
         if (t->n_outer) {
             outer_claim(t, p, &size, &caller);
         }
-        hook_enter(t, sp);
-        event_put_alloc(t, (uint64_t)p, size, capture_stack(t, caller));
-        hook_leave(t, phase_after(t));
+        if (!sample_interval || hook_samples(t, p, size)) {
+            hook_enter(t, sp);
+            event_put_alloc(t, (uint64_t)p, size, capture_stack(t, caller));
+            hook_leave(t, phase_after(t));
+        }
     }
     errno = saved;
 }
@@ -47,11 +49,27 @@ COLD void hook_alloc_slow(void *p, size_t size, struct arch_caller caller, uint6
 COLD void hook_free_slow(void *p, uint64_t sp) {
     int saved = errno;
     struct thread_state *t = hook_state_slow(sp);
-    if (t && !outer_has_freed(t, p)) {
+    if (t && !outer_has_freed(t, p) && sample_interval) {
+        hook_free_sampled(t, p, sp);
+    } else if (t && !outer_has_freed(t, p)) {
         hook_enter(t, sp);
         event_put_free(t, (uint64_t)p);
         hook_leave(t, phase_after(t));
     }
+    errno = saved;
+}
+
+COLD void hook_free_recorded(struct thread_state *t, const void *p, uint64_t sp) {
+    int saved = errno;
+    bool is_last = sample_is_last(&t->sample, (uint64_t)p);
+    hook_enter(t, sp);
+    t->sample.last_freed = (uint64_t)p;
+    if (is_last) {
+        event_put_free(t, (uint64_t)p);
+    } else {
+        event_put_free_later(t, (uint64_t)p);
+    }
+    hook_leave(t, phase_after(t));
     errno = saved;
 }
 
@@ -62,7 +80,14 @@ COLD void hook_undo_free(void *p) {
     if (!hook_is_ready(t)) {
         t = hook_state_slow(sp);
     }
+    if (t && sample_interval && t->sample.last_freed != (uint64_t)p) {
+        t = NULL; /* that free was not recorded either */
+    }
     if (t) {
+        if (sample_interval) {
+            t->sample.last_freed = 0;
+            sample_put_back((uint64_t)p);
+        }
         hook_enter(t, sp);
         event_put_undo(t, (uint64_t)p);
         hook_leave(t, phase_after(t));

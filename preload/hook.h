@@ -42,6 +42,24 @@ ALWAYS_INLINE void hook_leave(struct thread_state *t, enum thread_phase phase) {
     atomic_store_explicit(&t->phase, phase, memory_order_relaxed);
 }
 
+/* When sampling: whether this allocation is to be recorded. */
+ALWAYS_INLINE bool hook_samples(struct thread_state *t, const void *p, size_t size) {
+    if (LIKELY(!sample_is_hit(&t->sample, size))) {
+        return false;
+    }
+    sample_take(&t->sample, (uint64_t)p);
+    return true;
+}
+
+/* When sampling: record the free of a block if its allocation has been. */
+void hook_free_recorded(struct thread_state *t, const void *p, uint64_t sp);
+ALWAYS_INLINE void hook_free_sampled(struct thread_state *t, const void *p, uint64_t sp) {
+    t->sample.last_freed = 0;
+    if (sample_has_free((uint64_t)p)) {
+        hook_free_recorded(t, p, sp);
+    }
+}
+
 /* Record that the allocator gave size bytes at p to caller.
  *
  * p        not NULL
@@ -50,6 +68,9 @@ ALWAYS_INLINE void hook_alloc(void *p, size_t size, struct arch_caller caller) {
     struct thread_state *t = thread_current;
     if (UNLIKELY(!hook_is_ready(t))) {
         hook_alloc_slow(p, size, caller, caller.sp);
+        return;
+    }
+    if (UNLIKELY(sample_interval) && !hook_samples(t, p, size)) {
         return;
     }
     hook_enter(t, caller.sp);
@@ -63,6 +84,10 @@ ALWAYS_INLINE void hook_free(void *p) {
     uint64_t sp = (uint64_t)__builtin_frame_address(0);
     if (UNLIKELY(!hook_is_ready(t))) {
         hook_free_slow(p, sp);
+        return;
+    }
+    if (UNLIKELY(sample_interval)) {
+        hook_free_sampled(t, p, sp);
         return;
     }
     hook_enter(t, sp);

@@ -16,6 +16,7 @@
 #include "modules.h"
 #include "real.h"
 #include "ring_file.h"
+#include "sample.h"
 #include "stack_intern.h"
 #include "sys.h"
 #include "text.h"
@@ -67,6 +68,7 @@ static void stamp_start(void) {
     atomic_store_explicit(&ring->recent_stamp, ring->start_stamp, memory_order_relaxed);
     ring->start_mono_ns = sys_mono_ns();
     ring->start_real_ns = sys_real_ns();
+    ring->sample_bytes = sample_interval;
 }
 
 /* Names of the trace and, beside it, the ring. */
@@ -141,7 +143,8 @@ static bool prepare_ring(int *fd) {
                     NULL);
         return false;
     }
-    if (!prepare_sentinel() || stack_intern_init() < 0 || modules_init() < 0 || thread_states_init() < 0) {
+    if (!prepare_sentinel() || sample_init(config.sample_bytes) < 0 || stack_intern_init() < 0 || modules_init() < 0 ||
+        thread_states_init() < 0) {
         sys_message("cannot get memory for tracing; not tracing", NULL);
         ring_discard(ring_path);
         close(*fd);

@@ -82,6 +82,9 @@ static struct thread_state *state_new(uint32_t depth) {
     if (index != 0) {
         atomic_store(&ring->is_shared, 1);
     }
+    if (sample_interval) {
+        sample_begin(&t->sample);
+    }
     struct ring_slot *slot = &ring_slots[index];
     atomic_store_explicit(&slot->tid, (uint32_t)tid, memory_order_release);
     if (atomic_load_explicit(&slot->busy, memory_order_relaxed)) {

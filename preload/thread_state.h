@@ -21,6 +21,7 @@
 #include "kept_stack.h"
 #include "outer_call.h"
 #include "ring.h"
+#include "sample.h"
 #include "stack_intern.h"
 
 enum { FRAMES_MAX = 4096 };
@@ -49,6 +50,7 @@ struct thread_state {
     /* Rare. */
     uint32_t n_outer; /* allocator calls under way that may call the hooks, outermost first */
     struct outer_call outer[OUTER_CALLS_MAX];
+    struct sample_state sample;
     struct thread_state *nested;
     uint32_t depth; /* 0 = the thread's own, 1.. = nested in that many */
     uint32_t tid;

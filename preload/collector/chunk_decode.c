@@ -11,7 +11,7 @@ enum {
 /* Words of each kind; 0 = no such kind. A pad ends the chunk. */
 static const uint8_t words_of_kind[N_KINDS] = {
     [RING_PAD] = 1,        [RING_ALLOC] = 2,     [RING_FREE] = 1, [RING_TIME] = 1,
-    [RING_ALLOC_WIDE] = 4, [RING_FREE_WIDE] = 2, [RING_UNDO] = 2,
+    [RING_ALLOC_WIDE] = 4, [RING_FREE_WIDE] = 2, [RING_UNDO] = 2, [RING_FREE_LATER] = 1,
 };
 
 /* Time passes, but no further than the end of time: the sum must not wrap where the words have been overwritten. */
@@ -25,7 +25,11 @@ ALWAYS_INLINE bool is_event(uint32_t kind) {
 }
 
 /* The rare kinds; p stands at the event's first word. */
-static COLD struct ring_event wide_event(const uint64_t *p, uint32_t kind) {
+static COLD struct ring_event rare_event(const uint64_t *p, uint32_t kind) {
+    if (kind == RING_FREE_LATER) {
+        return (struct ring_event){.kind = kind & KIND_MASK,
+                                   .address = *p >> RING_ADDRESS_SHIFT << EVENT_ADDRESS_UNIT_SHIFT};
+    }
     struct ring_event e = {.address = p[1]};
     if (kind == RING_ALLOC_WIDE) {
         e.kind = RING_ALLOC;
@@ -84,7 +88,7 @@ enum chunk_end chunk_decode(struct slot_cursor *c, const uint64_t *words, uint64
             result = now >= limit ? CHUNK_AT_LIMIT : CHUNK_NO_ROOM;
             break;
         }
-        struct ring_event e = LIKELY(is_short(kind)) ? short_event(words + at, word) : wide_event(words + at, kind);
+        struct ring_event e = LIKELY(is_short(kind)) ? short_event(words + at, word) : rare_event(words + at, kind);
         e.stamp = stamp = now;
         e.thread = c->thread & 0xfffffff;
         events[filled++] = e;

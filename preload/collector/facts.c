@@ -36,6 +36,7 @@ void facts_start(struct collector *c, const char *options) {
     trace_records_number(&c->records, c->ring->start_real_ns);
     trace_records_string(&c->records, options);
     trace_records_number(&c->records, clock_scale_rate(&c->clock));
+    trace_records_number(&c->records, c->ring->header->sample_bytes);
     trace_records_end(&c->records);
 }
 

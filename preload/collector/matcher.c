@@ -14,6 +14,7 @@ void matcher_init(struct matcher *m, const struct ring_map *ring, struct merge *
     live_map_init(&m->live, true);
     info_table_init(&m->infos);
     stack_table_init(&m->stacks, ring);
+    m->is_sampled = ring->header->sample_bytes != 0;
     m->tokens = memory_map(MATCHER_TOKENS * sizeof *m->tokens);
     m->token_threads = memory_map(MATCHER_TOKENS * sizeof *m->token_threads);
 }
@@ -101,9 +102,9 @@ ALWAYS_INLINE bool apply_free(struct matcher *m, uint32_t i, const struct ring_e
         if (may_wait && merge_prefer(m->merge, i)) {
             return false;
         }
-        m->counts.unknown_frees++;
+        m->counts.unknown_frees += !m->is_sampled; /* of a block that was not recorded */
     } else {
-        bool is_temporary = t->last_address == e->address && t->last_info == block.info;
+        bool is_temporary = e->kind == RING_FREE && t->last_address == e->address && t->last_info == block.info;
         push(m, e->thread, is_temporary ? TOKEN_FREE_LAST : token_free(block.info));
         m->counts.frees++;
         t->is_free_temporary = is_temporary;
@@ -122,7 +123,7 @@ static COLD void apply_undo(struct matcher *m, const struct ring_event *e) {
     }
     t->has_free = false;
     if (t->free_block.info == 0) {
-        m->counts.unknown_frees--; /* nothing was freed after all */
+        m->counts.unknown_frees -= !m->is_sampled; /* nothing was freed after all */
         return;
     }
     /* A block that failed to move is still there, so nothing else can be; kept as large, it needs no leaf. */
@@ -142,7 +143,7 @@ ALWAYS_INLINE void apply_at(struct matcher *m, uint32_t i) {
         if (UNLIKELY(e->stamp >= m->next_ms_stamp)) {
             clock_tick(m, e->stamp);
         }
-        if (LIKELY(e->kind == RING_FREE)) {
+        if (LIKELY(e->kind == RING_FREE || e->kind == RING_FREE_LATER)) {
             if (LIKELY(apply_free(m, i, e, may_wait))) {
                 return;
             }

@@ -42,6 +42,7 @@ struct matcher {
     uint64_t now_ms;
     uint64_t next_ms_stamp; /* the clock shows another millisecond from here on */
     struct matcher_counts counts;
+    bool is_sampled; /* frees of blocks that were not recorded may be among the events */
 };
 
 void matcher_init(struct matcher *m, const struct ring_map *ring, struct merge *merge, struct thread_table *threads,

@@ -35,7 +35,7 @@ struct ring_event {
     uint64_t size_bytes; /* of an allocation */
     uint32_t node;
     uint32_t thread : 28; /* index */
-    uint32_t kind : 4;    /* RING_ALLOC, RING_FREE or RING_UNDO */
+    uint32_t kind : 4;    /* RING_ALLOC, RING_FREE, RING_FREE_LATER or RING_UNDO */
 };
 
 struct slot_cursor {

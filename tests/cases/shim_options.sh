@@ -32,7 +32,7 @@ case_unknown_option() {
 
 case_bad_values() {
     n=0
-    for bad in ring=much ring=1 ring= ring=99999999999999999999 unwinder=guess unwinder= only_pid=x only_pid=0; do
+    for bad in ring=much ring=1 ring= ring=99999999999999999999 unwinder=guess unwinder= sample=some sample=2G only_pid=x only_pid=0; do
         n=$((n + 1))
         status_of 3 preload "output=a$n.seep:$bad" "$plain"
         one_line err "^seep: .*${bad%%=*}"

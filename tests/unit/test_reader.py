@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 import trace_write  # noqa: E402
 from event_model import FIGURES, NONE, Model, random_program  # noqa: E402
 
-READER = ["trace_reader", "event_decoder", "replay", "records", "profile", "stack_modules", "file_lock", "diag", "json_out"]
+READER = ["trace_reader", "event_decoder", "replay", "records", "profile", "stack_modules", "estimate", "file_lock", "diag", "json_out"]
 
 
 class Tap:
@@ -46,7 +46,7 @@ class Reader:
             subprocess.run(
                 [os.environ.get("CC", "cc"), "-std=gnu11", "-g", "-O1", "-w", "-D_GNU_SOURCE", "-fsanitize=address,undefined",
                  "-fno-sanitize-recover=undefined", "-I" + ROOT + "/include", "-I" + ROOT + "/analyzer", *sources,
-                 os.path.join(ROOT, source), "-lz", "-lyajl", "-o", os.path.join(directory, tool)], check=True)
+                 os.path.join(ROOT, source), "-lz", "-lyajl", "-lm", "-o", os.path.join(directory, tool)], check=True)
 
     def path(self, image):
         path = os.path.join(self.directory, "x.seep")

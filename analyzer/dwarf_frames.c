@@ -113,6 +113,10 @@ static void read_all_ranges(struct dwarf_frames *d) {
 /* The unit that has the address, and what to take from the address to get the DWARF's own. */
 static Dwarf_Die *find_unit(struct dwarf_frames *d, uint64_t address, Dwarf_Addr *bias) {
     Dwarf_Die *unit = d->has_ranges ? NULL : dwfl_module_addrdie(d->module, address, bias);
+    /* An index may name a unit that has no such address (Go's linker leaves C units at 0 behind). */
+    if (unit && dwarf_haspc(unit, address - *bias) != 1) {
+        unit = NULL;
+    }
     if (unit || !dwfl_module_getdwarf(d->module, bias)) {
         return unit;
     }

@@ -213,6 +213,15 @@ static void sum_up(struct load *load) {
 }
 
 /* Hold what was read against the recorder's own count. */
+/* Events that the recorder could not write are counted by it; the holes that they left are not to be counted once more. */
+static void forget_unwritten(struct profile *p) {
+    for (size_t i = 0; i < p->n_lost; i++) {
+        if (strcmp(p->lost[i].key, "not-written") == 0) {
+            p->n_events_missing -= p->lost[i].count < p->n_events_missing ? p->lost[i].count : p->n_events_missing;
+        }
+    }
+}
+
 static void compare_with_end(struct load *load) {
     struct profile *p = load->profile;
     const struct recorded_end *end = &load->records.end;
@@ -257,6 +266,7 @@ static void finish(struct load *load) {
     note_births(load);
     sum_up(load);
     compare_with_end(load);
+    forget_unwritten(p);
     stack_modules_assign(p);
     fill_blanks(p);
     p->is_complete = load->records.end.is_seen && load->has_index && !p->is_recording;

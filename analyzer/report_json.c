@@ -114,7 +114,12 @@ static void put_trace(struct json_out *j, const struct report *r) {
     put_damage(j, p);
     json_key(j, "collector");
     json_object_begin(j);
-    put_double(j, "cpu_seconds", (double)p->collector_cpu_ns / 1e9);
+    json_key(j, "cpu_seconds");
+    if (p->collector_cpu_ns) {
+        json_double(j, (double)p->collector_cpu_ns / 1e9);
+    } else {
+        json_null(j);
+    }
     put_known(j, "memory_bytes", p->collector_rss_bytes, p->collector_rss_bytes != 0);
     json_object_end(j);
     put_notes(j, p);

@@ -75,10 +75,10 @@ static void put_location(FILE *f, const struct location *location, uint64_t ip, 
     }
 }
 
-/* What called main is the same everywhere; heaptrack_print stops there too. */
+/* What called main is the same everywhere; heaptrack_print stops there too. "main.cold" is a part of main that the compiler moved. */
 static bool is_last_shown(const struct location *location) {
     const char *name = location->frames[0].function;
-    return name && (strcmp(name, "main") == 0 || strcmp(name, "__libc_start_main") == 0);
+    return name && (strcmp(name, "main") == 0 || strncmp(name, "main.", 5) == 0 || strcmp(name, "__libc_start_main") == 0);
 }
 
 /* The callers of a stack's leaf. */

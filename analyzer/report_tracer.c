@@ -143,7 +143,13 @@ void report_warn_incomplete(const struct profile *p) {
     const char *state = p->is_recording   ? "; it is still being recorded"
                         : !p->is_complete ? "; the recorder did not come to its end"
                                           : "";
-    if (*lost || *damaged || *state) {
-        diag_warning("%s: the figures do not cover everything%s%s%s", p->path, lost, damaged, state);
+    char forks[64] = "";
+    for (size_t i = 0; i < p->n_lost; i++) {
+        if (strcmp(p->lost[i].key, "untraced-forks") == 0 && p->lost[i].count) {
+            snprintf(forks, sizeof forks, "; fork children not traced: %" PRIu64, p->lost[i].count);
+        }
+    }
+    if (*lost || *damaged || *forks || *state) {
+        diag_warning("%s: the figures do not cover everything%s%s%s%s", p->path, lost, damaged, forks, state);
     }
 }

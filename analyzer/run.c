@@ -37,7 +37,8 @@ static const char help[] =
     "\n"
     "  seep run -o x.seep -- ./server --port 8080\n"
     "\n"
-    "  -o, --output FILE     the trace; %p in it stands for the process id; never overwritten\n"
+    "  -o, --output FILE     the trace; %p in it stands for the process id, %n for the program's\n"
+    "                        name; never overwritten\n"
     "                        (seep.<program>.<process id>.seep in the current directory)\n"
     "      --ring SIZE       most memory for events on their way to the file, 256K to 16G (64M)\n"
     "      --sample SIZE     record only one point in SIZE allocated bytes on average, and estimate; up to 1G\n"
@@ -79,10 +80,14 @@ static int read_options(struct run *run, int argc, char **argv) {
         {"sample", required_argument, NULL, 's'}, {"unwinder", required_argument, NULL, 'u'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     opterr = 0; /* our own words for it */
-    for (int c; (c = getopt_long(argc, argv, "+o:h", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "+:o:h", options, NULL)) != -1;) {
         if (c == 'h') {
             fputs(help, stdout);
             return SEEP_EXIT_DONE;
+        }
+        if (c == ':') {
+            diag_error("run: '%s' needs a value; see seep run --help", argv[optind - 1]);
+            return SEEP_EXIT_USAGE;
         }
         bool is_right = (c == 'o' && *optarg) || (c == 'r' && is_size(optarg, 256ull << 10, 16ull << 30)) ||
                         (c == 's' && is_size(optarg, 0, 1ull << 30)) || (c == 'u' && is_unwinder(optarg));
@@ -253,11 +258,11 @@ static bool has_untraced_children(const struct profile *p) {
 
 static void print_summary(const char *trace, const struct profile *p) {
     uint64_t n_lost = p->lost_events + p->n_events_missing;
-    diag_error("trace in %s: %" PRIu64 " allocations, %" PRIu64 " B unreleased in %" PRIu64 " blocks, %" PRIu64
+    diag_error("trace in %s: %s%" PRIu64 " allocations, %" PRIu64 " B unreleased in %" PRIu64 " blocks, %" PRIu64
                " events lost%s%s; read it with: seep report %s",
-               trace, p->total.calls, p->total.unreleased_bytes, p->total.unreleased_blocks, n_lost,
-               p->is_complete ? "" : ", not complete", has_untraced_children(p) ? ", child processes not traced" : "",
-               trace);
+               trace, p->sample_bytes ? "about " : "", p->total.calls, p->total.unreleased_bytes,
+               p->total.unreleased_blocks, n_lost, p->is_complete ? "" : ", not complete",
+               has_untraced_children(p) ? ", child processes not traced" : "", trace);
 }
 
 /* Say on one line what became of the trace. */

@@ -58,19 +58,20 @@ int run_trace_path(const struct run_options *options, const char *program, pid_t
     struct line line = {.text = path, .cap = PATH_MAX};
     char number[16];
     snprintf(number, sizeof number, "%d", (int)pid);
+    const char *slash = strrchr(program, '/');
+    const char *name = slash ? slash + 1 : program;
     path[0] = '\0';
     if (!options->output) {
-        const char *slash = strrchr(program, '/');
         line_add(&line, "seep.");
-        line_add(&line, slash ? slash + 1 : program);
+        line_add(&line, name);
         line_add(&line, ".");
         line_add(&line, number);
         line_add(&line, ".seep");
     }
     for (const char *p = options->output; p && *p; p++) {
-        bool is_pid = p[0] == '%' && p[1] == 'p';
-        line_add(&line, is_pid ? number : (char[2]){*p});
-        p += is_pid;
+        bool is_pid = p[0] == '%' && p[1] == 'p', is_name = p[0] == '%' && p[1] == 'n';
+        line_add(&line, is_pid ? number : is_name ? name : (char[2]){*p});
+        p += is_pid || is_name;
     }
     if (line.is_cut) {
         diag_error("run: the name of the trace is too long: %s", path);

@@ -190,6 +190,9 @@ bool config_output_path(const struct config *config, const char *program, uint32
         if (p[0] == '%' && p[1] == 'p') {
             text_add_number(&text, pid);
             p++;
+        } else if (p[0] == '%' && p[1] == 'n') {
+            text_add(&text, program);
+            p++;
         } else {
             text_add_byte(&text, *p);
         }

@@ -20,7 +20,8 @@ enum config_unwinder {
 };
 
 struct config {
-    char output[PATH_MAX];  /* trace file; "%p" is replaced by the process id. Empty: seep.<program>.<pid>.seep here */
+    char output
+        [PATH_MAX]; /* trace file; "%p" is replaced by the process id, "%n" by the program's name. Empty: seep.<program>.<pid>.seep here */
     char options[PATH_MAX]; /* SEEP_OPTIONS as given, for the record */
     uint64_t ring_bytes;    /* most that events may take up on their way to the collector; 256K to 16G, 64M unless told */
     uint64_t sample_bytes;  /* record one point in so many bytes; 0 = every allocation */

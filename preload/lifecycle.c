@@ -126,7 +126,7 @@ static void refuse_existing_output(void) {
     } else {
         sys_message("cannot write ", output,
                     ": it exists and is never overwritten; not tracing (choose another name with output=, or have %p, the "
-                    "process id, in it)",
+                    "process id, in it, and %n, the program's name, where programs turn into others by exec)",
                     NULL);
     }
 }

@@ -75,8 +75,10 @@ void clock_scale_init(struct clock_scale *c, bool is_tsc, uint64_t start_stamp, 
 }
 
 uint64_t clock_scale_ns(const struct clock_scale *c, uint64_t stamp) {
-    if (stamp <= c->base_stamp) {
-        return c->base_ns;
+    if (stamp <=
+        c->base_stamp) { /* not of an event: these are younger; of a record from before the rate was known as well */
+        double ago = (double)(c->base_stamp - stamp) * c->ns_per_tick;
+        return ago < (double)c->base_ns ? c->base_ns - (uint64_t)ago : 0;
     }
     double ns = (double)(stamp - c->base_stamp) * c->ns_per_tick;
     return ns < (double)(INT64_MAX / 2) ? c->base_ns + (uint64_t)ns : INT64_MAX;

@@ -21,7 +21,7 @@ enum {
     POLL_EVENTS = 32768,   /* a poll should find as many: each starts with cold caches (cc1: 76 ns an event with polls
                               of 1,200 events, 65 with 5,000, 60 with 19,000), and what lies longer in the ring is cold, too */
     HURRY_EVENTS = 262144, /* a poll that finds as many is not followed by a sleep at all */
-    EXEC_CHECK_POLLS = 64,
+    EXEC_CHECK_POLLS = 16,
 };
 
 int collector_init(struct collector *c, struct ring_map *ring, int fd, uint32_t watched_pid, const char *options) {
@@ -41,6 +41,7 @@ int collector_init(struct collector *c, struct ring_map *ring, int fd, uint32_t 
     encoder_init(&c->encoder);
     matcher_init(&c->matcher, ring, &c->merge, &c->threads, &c->clock, &c->encoder);
     log_reader_init(&c->log, ring);
+    log_reader_read(&c->log, &c->records, &c->clock, false); /* PROCESS, which the other facts are about */
     process_watch_open(&c->watch, watched_pid);
     c->must_checkpoint = true;
     return 0;
@@ -92,6 +93,7 @@ static void flush_events(struct collector *c) {
     if (trace_writer_events(&c->writer, pieces, 1 + TRACE_N_COLUMNS, is_checkpoint, e->start_ns / NS_PER_MS,
                             e->first_event) != 0) {
         c->n_unwritten += e->n_events;
+        c->unwritten_errno = errno;
         c->must_checkpoint = true;
         note_failure(c);
     } else {
@@ -180,13 +182,13 @@ static void housekeeping(struct collector *c, uint64_t now_ns, uint64_t n_events
     }
 }
 
-/* Poll until the target is gone or runs another program. */
-static void follow(struct collector *c) {
+/* Poll until the target is gone (returns false) or runs another program (true). */
+static bool follow(struct collector *c) {
     const struct ring_header *h = c->ring->header;
     uint64_t sleep_ns = SLEEP_LEAST_NS, read_ns = clock_mono_ns(), stamp = clock_stamp(c->clock.is_tsc);
     for (uint64_t n_polls = 0; process_watch_is_alive(&c->watch); n_polls++) {
         if (n_polls % EXEC_CHECK_POLLS == 0 && process_watch_has_execed(&c->watch)) {
-            return;
+            return true;
         }
         uint32_t wake_seen = atomic_load_explicit(&h->wake, memory_order_acquire);
         settle(read_ns);
@@ -202,15 +204,22 @@ static void follow(struct collector *c) {
             sleep_until_woken(c, wake_seen, sleep_ns);
         }
     }
+    return false;
 }
 
-static int finish(struct collector *c) {
-    struct process_end end = process_watch_end(&c->watch, c->ring->header);
+static int finish(struct collector *c, bool has_execed) {
+    struct process_end end = {.kind = TRACE_END_UNKNOWN};
+    if (!has_execed) {
+        end = process_watch_end(&c->watch, c->ring->header);
+    }
     ring_reader_observe_dead(&c->reader);
     drain(c, true);
     gather_records(c, true);
     collector_flush(c);
     facts_last(c, end);
+    if (has_execed) {
+        facts_note_exec(c);
+    }
     facts_survivors(c);
     facts_end(c);
     flush_records(c);
@@ -224,6 +233,6 @@ static int finish(struct collector *c) {
 int collector_run(struct collector *c) {
     atomic_store_explicit(&c->ring->header->collector_pid, (uint32_t)getpid(), memory_order_relaxed);
     atomic_store_explicit(&c->ring->header->collector_state, RING_COLLECTOR_RUNNING, memory_order_release);
-    follow(c);
-    return finish(c);
+    bool has_execed = follow(c);
+    return finish(c, has_execed);
 }

@@ -40,6 +40,7 @@ struct collector {
     uint32_t n_stretch_blocks;
     bool must_checkpoint;
     uint64_t n_unwritten; /* events of file blocks that could not be written */
+    int unwritten_errno;  /* why, lately */
 
     uint64_t resident_bytes, peak_bytes; /* of the target, as last seen */
     uint64_t memory_read_ns, facts_ns;   /* when that was; when rare facts were last written */

@@ -1,6 +1,7 @@
 /* facts.c - see facts.h. */
 #include "facts.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -135,6 +136,17 @@ void facts_every_second(struct collector *c, uint64_t now_ns) {
     rename_threads(c);
 }
 
+static void write_note(struct collector *c, const char *text) {
+    trace_records_begin(&c->records, TRACE_RECORD_NOTE);
+    trace_records_number(&c->records, c->ring->pid);
+    trace_records_string(&c->records, text);
+    trace_records_end(&c->records);
+}
+
+void facts_note_exec(struct collector *c) {
+    write_note(c, "the process went on as another program (exec); the trace ends there");
+}
+
 /* What the verify mode of the unwinder has found. */
 static void write_verified(struct collector *c) {
     uint64_t n = atomic_load_explicit(&c->ring->header->n_verified, memory_order_relaxed);
@@ -159,7 +171,9 @@ void facts_last(struct collector *c, struct process_end end) {
                    "places where the ring had been overwritten and events were skipped", 1);
     }
     if (c->n_unwritten) {
-        write_lost(c, "not-written", c->n_unwritten, "events that could not be written to the trace", 1);
+        char text[128];
+        snprintf(text, sizeof text, "events that could not be written to the trace (%s)", strerror(c->unwritten_errno));
+        write_lost(c, "not-written", c->n_unwritten, text, 1);
     }
     write_verified(c);
     trace_records_begin(&c->records, TRACE_RECORD_PROCESS_END);

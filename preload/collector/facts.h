@@ -18,6 +18,9 @@ void facts_every_second(struct collector *c, uint64_t now_ns);
 /* All that stands behind the last event but SURVIVORS and END. */
 void facts_last(struct collector *c, struct process_end end);
 
+/* NOTE: the process goes on, as another program. */
+void facts_note_exec(struct collector *c);
+
 /* SURVIVORS: what is alive at the end, for each info; split where there are very many. */
 void facts_survivors(struct collector *c);
 

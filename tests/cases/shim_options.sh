@@ -264,3 +264,11 @@ case_shell_pipeline() {
     done
     no_leftovers
 }
+
+# Whoever is run by exec keeps the process id: %n tells the programs apart.
+case_name_after_exec() {
+    SEEP_OPTIONS="output=$PWD/%n.%p.seep" LD_PRELOAD=$LIBSEEP sh -c "x=\$(echo 1); exec $plain" >out 2>err || true
+    set -- plain.*.seep
+    [ -e "$1" ] || fail "no trace of the second program: $(cat err)"
+    traced "$1"
+}

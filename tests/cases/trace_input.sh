@@ -108,3 +108,10 @@ case_damage_is_told() {
     "$SEEP" report hole.seep >text 2>/dev/null
     has text 'damage|could not be read|missing|unreadable'
 }
+
+# Children that are not traced are told of where the figures are read.
+case_untraced_children_are_told() {
+    "$SEEP" run -o a.seep -- sh -c 'true; (true); (true); true' >/dev/null 2>&1
+    "$SEEP" report a.seep >out.txt 2>err
+    one_line err 'fork children not traced: [1-9]'
+}

@@ -108,6 +108,11 @@ report_json() { # TRACE > JSON
     "$SEEP" report --format json --stacks 1000000 "$1"
 }
 
+# has_warned FILE: a report said on stderr that something is missing, other than children that are not traced.
+has_warned() {
+    grep -vqE '^seep: warning: .*: the figures do not cover everything; fork children not traced: [0-9]+$' "$1"
+}
+
 json() { # FILE EXPRESSION
     jq -r "$2" "$1"
 }
@@ -192,7 +197,7 @@ books_case() {
     report_json "$trace" >report.json 2>report.err || fail "seep report: exit status $?"
     case " $3 " in
     *lose* | *lost*) ;;
-    *) [ ! -s report.err ] || fail "seep report: $(head -3 report.err)" ;;
+    *) ! has_warned report.err || fail "seep report: $(head -3 report.err)" ;;
     esac
     case " $3 " in
     *" verified "*) verified "$trace" ;;

@@ -91,7 +91,7 @@ def hex_bytes(r):
 
 
 RECORD_FIELDS = {
-    1: ("START", [("version", Bytes.string)] + numbers("real_ns") + [("options", Bytes.string)] + numbers("ticks_per_second")),
+    1: ("START", [("version", Bytes.string)] + numbers("real_ns") + [("options", Bytes.string)] + numbers("ticks_per_second", "sample_bytes")),
     2: ("PROCESS", numbers("pid", "ppid", "ns") + [("executable", Bytes.string), ("arguments", strings)]),
     3: ("PROCESS_END", numbers("pid", "ns", "kind", "value")),
     4: ("THREAD", numbers("index", "pid", "tid", "ns") + [("name", Bytes.string)]),

@@ -265,8 +265,8 @@ class TraceWriter:
     def numbers(self, kind, *values):
         self.record(kind, b"".join(varint(v) for v in values))
 
-    def start(self, version="0.1.0", real_ns=1700000000 * 10**9, options="output=x.seep", ticks=0):
-        self.record(1, string(version) + varint(real_ns) + string(options) + varint(ticks))
+    def start(self, version="0.1.0", real_ns=1700000000 * 10**9, options="output=x.seep", ticks=0, sample_bytes=0):
+        self.record(1, string(version) + varint(real_ns) + string(options) + varint(ticks) + varint(sample_bytes))
 
     def process(self, pid, ppid, executable, arguments, ns=0):
         args = b"".join(string(a) for a in arguments)

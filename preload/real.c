@@ -10,7 +10,7 @@
 #include "ring_file.h"
 #include "thread_state.h"
 
-enum { BOOT_BYTES = 65536, BOOT_ALIGN = 16, FOUND_BITS = 10 };
+enum { BOOT_ALIGN = 16, FOUND_BITS = 10 };
 
 #pragma weak dladdr1 /* glibc only */
 
@@ -25,31 +25,27 @@ static const char *const names[REAL_N] = {
 #undef X
 };
 
-static _Alignas(BOOT_ALIGN) char boot[BOOT_BYTES];
+_Alignas(BOOT_ALIGN) char real_boot[REAL_BOOT_BYTES];
 static _Atomic size_t boot_used;
 
 void *real_boot_alloc(size_t alignment, size_t size_bytes) {
-    if (size_bytes > BOOT_BYTES || alignment > BOOT_BYTES) {
+    if (size_bytes > REAL_BOOT_BYTES || alignment > REAL_BOOT_BYTES) {
         return NULL;
     }
     size_t align = alignment > BOOT_ALIGN ? alignment : BOOT_ALIGN;
     size_t need = ((size_bytes + BOOT_ALIGN - 1) & ~(size_t)(BOOT_ALIGN - 1)) + BOOT_ALIGN + align - BOOT_ALIGN;
     size_t at = atomic_fetch_add(&boot_used, need);
-    if (at + need > BOOT_BYTES) {
+    if (at + need > REAL_BOOT_BYTES) {
         return NULL;
     }
-    uintptr_t p = ((uintptr_t)boot + at + BOOT_ALIGN + align - 1) & ~(uintptr_t)(align - 1);
-    if (p - (uintptr_t)boot + size_bytes > BOOT_BYTES) {
+    uintptr_t p = ((uintptr_t)real_boot + at + BOOT_ALIGN + align - 1) & ~(uintptr_t)(align - 1);
+    if (p - (uintptr_t)real_boot + size_bytes > REAL_BOOT_BYTES) {
         return NULL;
     }
     size_t *size = (size_t *)(p - sizeof(size_t)); /* NOLINT(performance-no-int-to-ptr) */
     *size = size_bytes;
     ring_count_lost(RING_LOST_BOOT, 1);
     return (void *)p; /* NOLINT(performance-no-int-to-ptr) */
-}
-
-bool real_is_boot(const void *p) {
-    return (uintptr_t)p - (uintptr_t)boot < BOOT_BYTES;
 }
 
 size_t real_boot_size(const void *p) {
@@ -85,7 +81,7 @@ static bool is_before_us(void *function) {
     if (!function || !dladdr1 || !dladdr1(function, &info, &symbol, RTLD_DL_SYMENT)) {
         return false;
     }
-    return info.dli_fbase != base_of(boot) && symbol && ((const ElfW(Sym) *)symbol)->st_shndx != SHN_UNDEF;
+    return info.dli_fbase != base_of(real_boot) && symbol && ((const ElfW(Sym) *)symbol)->st_shndx != SHN_UNDEF;
 }
 
 COLD void *real_find(enum real_index index) {
@@ -131,7 +127,7 @@ static void *find_in_library_of(uint64_t ip, const char *name) {
     }
     void *function = dlsym(library, name);
     REAL(dlclose)(library);
-    return base_of(function) == base_of(boot) ? NULL : function;
+    return base_of(function) == base_of(real_boot) ? NULL : function;
 }
 
 COLD void *real_find_for(enum real_index index, uint64_t ip) {

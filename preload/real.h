@@ -54,7 +54,11 @@ void real_resolve_all(void);
 
 /* Memory for calls that come while functions are being looked up (dlsym may allocate); never given back. NULL when used up. */
 void *real_boot_alloc(size_t alignment, size_t size_bytes);
-bool real_is_boot(const void *p);
+enum { REAL_BOOT_BYTES = 65536 };
+extern char real_boot[REAL_BOOT_BYTES];
+ALWAYS_INLINE bool real_is_boot(const void *p) {
+    return (uintptr_t)p - (uintptr_t)real_boot < REAL_BOOT_BYTES;
+}
 size_t real_boot_size(const void *p);
 
 /* Whether malloc is somebody's who stands before the shim: then the program's own calls never come here. */

@@ -170,7 +170,7 @@ def find(name):
 
 NEEDS = {"cc1": "gcc", "cc1plus": "g++", "python": "/usr/bin/python3", "perl": "perl", "nginx": "nginx",
          "redis": "redis-benchmark", "s_server": "openssl"}
-NAMES = ["micro", "busy", "cc1", "cc1plus", "python", "perl", "nginx", "redis", "s_server", "many"]
+NAMES = ["micro", "busy", "cc1", "cc1plus", "python", "perl", "nginx", "redis", "s_server", "many", "instructions"]
 
 
 def make(name, tools, directory, is_quick):

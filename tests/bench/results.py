@@ -1,6 +1,8 @@
 """From runs to medians and ratios, to the verdicts on the targets, to the printed table."""
 import statistics
 
+import instructions
+
 MEGA = 1e6
 UNTRACED_RATE_MIN = 1.85  # of two threads; below it, other programs had the cores and there is no verdict
 REPLAY_EVENTS_MIN = 2e6  # below it, starting up is what one measures
@@ -33,7 +35,8 @@ class Targets:
     """kind: "target" has to be met, "goal" is where recording is to go from there."""
 
     def __init__(self, results):
-        self.programs, self.analysis, self.all = results["programs"], results["analysis"], []
+        self.programs, self.analysis, self.counted = results["programs"], results["analysis"], results.get("instructions")
+        self.all = []
 
     def add(self, kind, what, limit, value, is_met, form="{:.2f}", note=""):
         self.all.append({"kind": kind, "what": what, "limit": limit, "value": value, "met": is_met,
@@ -123,10 +126,22 @@ class Targets:
                 self.at_most("goal", f"{name}, total CPU against untraced", ratio["total_cpu"], total)
 
 
+    def instruction_goals(self):
+        if not self.counted:
+            return
+        c = self.counted
+        self.at_most("goal", "instructions added to a malloc+free pair, depth 20", c["pair"], instructions.PAIR_BUDGET, "{:.0f}")
+        self.at_most("goal", f"the same, passed over by sample={instructions.SAMPLING}", c["sampled_pair"],
+                     instructions.SAMPLED_BUDGET, "{:.0f}")
+        for name, share in c["share"].items():
+            self.at_most("goal", f"{name}, instructions added by sample={instructions.SAMPLING}, %", share * 100, 2, "{:.2f}",
+                         f"recording all: {c['full_share'][name] * 100:.0f}")
+
+
 def judge(results):
     targets = Targets(results)
     for rule in (targets.trace_size, targets.collector, targets.threads, targets.added_cpu, targets.reading, targets.micro_goals,
-                 targets.cpu_goals):
+                 targets.cpu_goals, targets.instruction_goals):
         rule()
     return sorted(targets.all, key=lambda t: t["kind"], reverse=True)
 

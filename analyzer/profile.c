@@ -141,12 +141,26 @@ static void trust_survivors(struct load *load) {
     }
 }
 
+/* A place for the cost of each stack that an info names. */
+static void make_costs(struct load *load) {
+    const struct replay *r = &load->replay;
+    struct profile *p = load->profile;
+    p->n_costs = 1;
+    for (size_t id = 0; id < r->n_infos; id++) {
+        if (r->stack_of_info[id] != REPLAY_STACK_LOST && p->stacks[r->stack_of_info[id]].cost == 0) {
+            p->stacks[r->stack_of_info[id]].cost = (uint32_t)p->n_costs++;
+        }
+    }
+    p->costs = xcalloc(p->n_costs, sizeof *p->costs);
+    for (size_t i = 0; i < p->n_costs; i++) {
+        p->costs[i].oldest_birth_ns = UINT64_MAX;
+    }
+}
+
 static void sum_infos(struct load *load) {
     const struct replay *r = &load->replay;
     struct profile *p = load->profile;
-    for (size_t i = 0; i < p->n_stacks; i++) {
-        p->stacks[i].cost = (struct cost){.oldest_birth_ns = UINT64_MAX};
-    }
+    make_costs(load);
     for (size_t id = 0; id < r->n_infos; id++) {
         const struct replay_info *info = &r->infos[id];
         if (r->stack_of_info[id] != REPLAY_STACK_LOST) {
@@ -159,7 +173,7 @@ static void sum_infos(struct load *load) {
                 .temporary = info->temporary,
                 .oldest_birth_ns = UINT64_MAX,
             };
-            add_cost(&p->stacks[r->stack_of_info[id]].cost, &cost);
+            add_cost(&p->costs[p->stacks[r->stack_of_info[id]].cost], &cost);
         }
     }
 }
@@ -168,18 +182,18 @@ static void sum_infos(struct load *load) {
 static void sum_estimates(struct load *load) {
     const struct replay *r = &load->replay;
     struct profile *p = load->profile;
-    p->estimates = xcalloc(p->n_stacks ? p->n_stacks : 1, sizeof *p->estimates);
+    p->estimates = xcalloc(p->n_costs, sizeof *p->estimates);
     for (size_t id = 0; id < r->n_infos; id++) {
         const struct replay_info *info = &r->infos[id];
         if (r->stack_of_info[id] != REPLAY_STACK_LOST) {
             struct estimate_counts n = {
                 .calls = info->calls, .live_at_peak = info->live_at_peak, .live = info->live, .temporary = info->temporary};
-            estimate_add_info(&p->estimates[r->stack_of_info[id]], r->own_sizes[id], p->sample_bytes, n);
+            estimate_add_info(&p->estimates[p->stacks[r->stack_of_info[id]].cost], r->own_sizes[id], p->sample_bytes, n);
         }
     }
-    for (size_t i = 0; i < p->n_stacks; i++) {
+    for (size_t i = 1; i < p->n_costs; i++) {
         const struct estimate *e = &p->estimates[i];
-        struct cost *cost = &p->stacks[i].cost;
+        struct cost *cost = &p->costs[i];
         cost->calls = estimate_round(e->calls);
         cost->unreleased_blocks = estimate_round(e->unreleased_blocks);
         cost->temporary = estimate_round(e->temporary);
@@ -193,7 +207,8 @@ static void note_births(struct load *load) {
         const struct survivor *s = &load->records.survivors[i];
         bool is_known = s->info < r->n_infos && r->stack_of_info[s->info] != REPLAY_STACK_LOST;
         if (is_known && r->infos[s->info].live && s->birth_ms <= INT64_MAX / ONE_MS_NS) {
-            struct cost *cost = &load->profile->stacks[r->stack_of_info[s->info]].cost;
+            struct profile *p = load->profile;
+            struct cost *cost = &p->costs[p->stacks[r->stack_of_info[s->info]].cost];
             uint64_t birth_ns = s->birth_ms * ONE_MS_NS;
             cost->oldest_birth_ns = birth_ns < cost->oldest_birth_ns ? birth_ns : cost->oldest_birth_ns;
         }
@@ -203,8 +218,8 @@ static void note_births(struct load *load) {
 static void sum_up(struct load *load) {
     struct profile *p = load->profile;
     p->total = (struct cost){.oldest_birth_ns = UINT64_MAX};
-    for (size_t i = 0; i < p->n_stacks; i++) {
-        add_cost(&p->total, &p->stacks[i].cost);
+    for (size_t i = 1; i < p->n_costs; i++) {
+        add_cost(&p->total, &p->costs[i]);
     }
     p->total.peak_bytes = load->replay.peak_bytes;
     for (size_t i = 0; i < p->n_lost; i++) {
@@ -376,8 +391,8 @@ void profile_free(struct profile *p) {
     for (size_t i = 0; i < p->n_notes; i++) {
         free(p->notes[i].text);
     }
-    void *arrays[] = {p->path,   p->recorder_version, p->options, p->processes, p->threads, p->modules,
-                      p->stacks, p->estimates,        p->lost,    p->damage,    p->marks,   p->notes};
+    void *arrays[] = {p->path,  p->recorder_version, p->options, p->processes, p->threads, p->modules, p->stacks,
+                      p->costs, p->estimates,        p->lost,    p->damage,    p->marks,   p->notes};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }

@@ -26,10 +26,10 @@ struct cost {
 
 /* A node of the call tree. Index 0 is the root and stands for "no stack recorded". A parent's index is always smaller. */
 struct stack {
-    uint64_t ip;      /* return address: look up ip - 1; an ip < 4096 with parent 0 is an epoch root and not a frame */
-    uint32_t parent;  /* index into stacks */
-    uint32_t module;  /* index into modules + 1; 0 = in none. The module mapped at that address in the stack's epoch */
-    struct cost cost; /* of the allocations made with exactly this stack */
+    uint64_t ip;     /* return address: look up ip - 1; an ip < 4096 with parent 0 is an epoch root and not a frame */
+    uint32_t parent; /* index into stacks */
+    uint32_t module; /* index into modules + 1; 0 = in none. The module mapped at that address in the stack's epoch */
+    uint32_t cost;   /* index into costs: of the allocations made with exactly this stack. 0 = none, as for most nodes */
 };
 
 struct module {
@@ -102,12 +102,13 @@ struct profile {
     struct thread *threads;
     struct module *modules;
     struct stack *stacks;
-    struct estimate *estimates; /* of each stack's cost; NULL unless sampled */
+    struct cost *costs;         /* the first is that of no allocation */
+    struct estimate *estimates; /* of each cost; NULL unless sampled */
     struct lost *lost;
     struct damage *damage;
     struct mark *marks;
     struct note *notes;
-    size_t n_processes, n_threads, n_modules, n_stacks, n_lost, n_damage, n_marks, n_notes;
+    size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes;
     size_t n_infos;
 
     struct cost total;        /* total.peak_bytes is the highest total ever */
@@ -123,6 +124,11 @@ struct profile {
     size_t n_event_blocks, n_record_blocks;
     uint64_t raw_bytes; /* of all file blocks, inflated */
 };
+
+/* What was allocated with exactly this stack. */
+static inline const struct cost *profile_cost(const struct profile *p, size_t stack) {
+    return &p->costs[p->stacks[stack].cost];
+}
 
 /* Called now and then while loading. read_bytes of file_bytes are done. */
 typedef void profile_progress(void *context, uint64_t read_bytes, uint64_t file_bytes);

@@ -259,7 +259,8 @@ static void put_site(struct json_out *j, const struct report *r, const struct si
     for (size_t i = 0; i < n; i++) {
         json_object_begin(j);
         const struct estimate *estimates = r->profile->estimates;
-        put_figures(j, r, &r->profile->stacks[ranked[i].stack].cost, estimates ? &estimates[ranked[i].stack] : NULL);
+        uint32_t cost = r->profile->stacks[ranked[i].stack].cost;
+        put_figures(j, r, &r->profile->costs[cost], estimates ? &estimates[cost] : NULL);
         put_frames(j, r, ranked[i].leaf);
         json_object_end(j);
     }

@@ -102,7 +102,7 @@ static void put_stacks(FILE *f, const struct report *r, const struct section *se
     size_t n_shown = n < n_ranked ? n : n_ranked;
     uint64_t rest = cost_value(&site->cost, section->order);
     for (size_t i = 0; i < n_shown; i++) {
-        const struct cost *cost = &r->profile->stacks[ranked[i].stack].cost;
+        const struct cost *cost = profile_cost(r->profile, ranked[i].stack);
         section->sentence(f, cost, false);
         fputs(":\n", f);
         put_callers(f, r, ranked[i].leaf);

@@ -23,7 +23,7 @@ uint64_t cost_value(const struct cost *cost, enum site_order order) {
 }
 
 struct ranking {
-    const struct stack *stacks;
+    const struct profile *profile;
     enum site_order order;
 };
 
@@ -48,7 +48,8 @@ size_t sites_rank(const struct sites *sites, enum site_order order, const struct
 static int by_stack_value(const void *a, const void *b, void *context) {
     const struct ranking *r = context;
     const struct site_stack *x = a, *y = b;
-    uint64_t vx = cost_value(&r->stacks[x->stack].cost, r->order), vy = cost_value(&r->stacks[y->stack].cost, r->order);
+    uint64_t vx = cost_value(profile_cost(r->profile, x->stack), r->order),
+             vy = cost_value(profile_cost(r->profile, y->stack), r->order);
     return vx != vy ? (vx > vy ? -1 : 1) : (x->stack > y->stack) - (x->stack < y->stack);
 }
 
@@ -83,10 +84,10 @@ static void rank_by_sorting(const struct site_stack *all, size_t n_all, size_t n
 size_t site_rank_stacks(const struct sites *sites, const struct site *site, enum site_order order, size_t n,
                         struct site_stack *ranked) {
     const struct site_stack *all = &sites->stacks[site->first];
-    struct ranking r = {.stacks = sites->profile->stacks, .order = order};
+    struct ranking r = {.profile = sites->profile, .order = order};
     size_t n_valued = 0;
     for (size_t i = 0; i < site->n_stacks; i++) {
-        n_valued += cost_value(&r.stacks[all[i].stack].cost, order) != 0;
+        n_valued += cost_value(profile_cost(r.profile, all[i].stack), order) != 0;
     }
     if (n <= INSERT_MAX) {
         rank_by_inserting(all, site->n_stacks, n, ranked, &r);

@@ -83,12 +83,12 @@ static void select_stacks(struct sites *sites, uint32_t pid) {
     uint32_t *pids = pid ? stack_pids(p) : NULL;
     size_t cap = 0;
     for (size_t i = 0; i < p->n_stacks; i++) {
-        if (p->stacks[i].cost.calls == 0 || (pids && pids[i] != pid)) {
+        if (profile_cost(p, i)->calls == 0 || (pids && pids[i] != pid)) {
             continue;
         }
         sites->stacks = xgrow(sites->stacks, sites->n_stacks, &cap, sizeof *sites->stacks);
         sites->stacks[sites->n_stacks++] = (struct site_stack){.stack = (uint32_t)i, .leaf = (uint32_t)i};
-        cost_add(&sites->total, &p->stacks[i].cost);
+        cost_add(&sites->total, profile_cost(p, i));
     }
     free(pids);
 }
@@ -149,7 +149,7 @@ static void group_by_address(struct grouping *g, struct sites *sites) {
             leaf = leaf_of(g, &stacks[s->leaf]);
         }
         g->stack_leaf[i] = leaf;
-        cost_add(&g->leaves[leaf].cost, &stacks[s->stack].cost);
+        cost_add(&g->leaves[leaf].cost, profile_cost(sites->profile, s->stack));
     }
 }
 
@@ -326,7 +326,7 @@ void sites_free(struct sites *sites) {
 struct estimate site_estimate(const struct sites *sites, const struct site *site) {
     struct estimate sum = {0};
     for (size_t i = 0; sites->profile->estimates && i < site->n_stacks; i++) {
-        estimate_add(&sum, &sites->profile->estimates[sites->stacks[site->first + i].stack]);
+        estimate_add(&sum, &sites->profile->estimates[sites->profile->stacks[sites->stacks[site->first + i].stack].cost]);
     }
     return sum;
 }

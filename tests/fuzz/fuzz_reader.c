@@ -46,12 +46,13 @@ static void check_profile(const struct profile *p) {
     struct cost sum = {0};
     for (size_t i = 0; i < p->n_stacks; i++) {
         const struct stack *s = &p->stacks[i];
-        if ((i && s->parent >= i) || s->module > p->n_modules) {
+        if ((i && s->parent >= i) || s->module > p->n_modules || s->cost >= p->n_costs) {
             abort();
         }
-        sum.calls += s->cost.calls;
-        sum.unreleased_bytes += s->cost.unreleased_bytes;
-        sum.peak_bytes += s->cost.peak_bytes;
+        const struct cost *cost = profile_cost(p, i);
+        sum.calls += cost->calls;
+        sum.unreleased_bytes += cost->unreleased_bytes;
+        sum.peak_bytes += cost->peak_bytes;
     }
     if (sum.calls != p->total.calls || sum.unreleased_bytes != p->total.unreleased_bytes ||
         sum.peak_bytes != p->total.peak_bytes) {

@@ -331,10 +331,10 @@ class TraceWriter:
         return b"SEEP\r\n\x1a\n" + struct.pack("<HHI", major, minor, 0) + b"".join(b[2] for b in self.blocks)
 
 
-def small(**options):
+def small(sample_bytes=0, **options):
     """One of everything."""
     w = TraceWriter(**options)
-    w.start()
+    w.start(sample_bytes=sample_bytes)
     w.process(42, 1, "/usr/bin/demo", ["demo", "-v"])
     w.thread(0, 42, 42, "demo")
     w.thread(1, 42, 43, "worker")
@@ -370,6 +370,7 @@ def write_corpus(directory):
     empty.end()
     images = {
         "small.seep": small().image(),
+        "sampled.seep": small(sample_bytes=4096, level=0).image(),  # not compressed: flips reach interval and sizes
         "many-blocks.seep": small(events_per_block=20, blocks_per_checkpoint=4).image(),
         "cut.seep": cut.image()[:-150],
         "no-events.seep": empty.image(),

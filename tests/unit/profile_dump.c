@@ -29,7 +29,7 @@ static void put_stacks(struct json_out *j, const struct profile *p) {
         json_uint(j, p->stacks[i].parent);
         json_uint(j, p->stacks[i].ip);
         json_uint(j, p->stacks[i].module ? p->modules[p->stacks[i].module - 1].id : 0);
-        put_cost(j, &p->stacks[i].cost);
+        put_cost(j, profile_cost(p, i));
         json_array_end(j);
     }
     json_array_end(j);

@@ -280,29 +280,31 @@ static void check_sysroot(void) {
 }
 
 /* Two stacks of one site, one of another, one without a stack, and names that want to do harm. */
+static struct cost costs[] = {
+    {.oldest_birth_ns = UINT64_MAX},
+    {.calls = 1, .peak_bytes = 1, .oldest_birth_ns = UINT64_MAX},
+    {.calls = 30,
+     .allocated_bytes = 3000,
+     .peak_bytes = 2000,
+     .unreleased_bytes = 1500,
+     .unreleased_blocks = 15,
+     .oldest_birth_ns = 1000000000},
+    {.calls = 70, .allocated_bytes = 700, .temporary = 7, .oldest_birth_ns = UINT64_MAX},
+    {.calls = 5,
+     .allocated_bytes = 2000000,
+     .peak_bytes = 10,
+     .unreleased_bytes = 2000000,
+     .unreleased_blocks = 2,
+     .oldest_birth_ns = UINT64_MAX},
+};
+
 static struct stack stacks[] = {
-    {.cost = {.calls = 1, .peak_bytes = 1, .oldest_birth_ns = UINT64_MAX}},
+    {.cost = 1},
     {.ip = 0x11000},
     {.ip = 0x12000},
-    {.ip = 0x13000,
-     .parent = 1,
-     .cost = {.calls = 30,
-              .allocated_bytes = 3000,
-              .peak_bytes = 2000,
-              .unreleased_bytes = 1500,
-              .unreleased_blocks = 15,
-              .oldest_birth_ns = 1000000000}},
-    {.ip = 0x13000,
-     .parent = 2,
-     .cost = {.calls = 70, .allocated_bytes = 700, .temporary = 7, .oldest_birth_ns = UINT64_MAX}},
-    {.ip = 0x14000,
-     .parent = 2,
-     .cost = {.calls = 5,
-              .allocated_bytes = 2000000,
-              .peak_bytes = 10,
-              .unreleased_bytes = 2000000,
-              .unreleased_blocks = 2,
-              .oldest_birth_ns = UINT64_MAX}},
+    {.ip = 0x13000, .parent = 1, .cost = 2},
+    {.ip = 0x13000, .parent = 2, .cost = 3},
+    {.ip = 0x14000, .parent = 2, .cost = 4},
 };
 
 static const char expected[] =
@@ -411,7 +413,8 @@ static void make_profile(struct profile *p) {
     p->runtime_ns = 311000000000;
     p->stacks = stacks;
     p->n_stacks = sizeof stacks / sizeof stacks[0];
-    stacks[1].cost.oldest_birth_ns = stacks[2].cost.oldest_birth_ns = UINT64_MAX;
+    p->costs = costs;
+    p->n_costs = sizeof costs / sizeof costs[0];
     p->processes = &process;
     p->n_processes = 1;
     p->lost = &lost;

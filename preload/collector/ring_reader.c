@@ -6,9 +6,10 @@
 #include "memory.h"
 
 enum {
-    LOOKS_AT_BUSY = 64,           /* a hook's busy time is well below a microsecond */
-    STALL_NS = 100 * 1000 * 1000, /* how long one slot may hold back the others, */
-    STALL_FULL_NS = 2000 * 1000,  /* and how long when the ring is full: it may itself be waiting for a chunk */
+    LOOKS_AT_BUSY = 64, /* a hook's busy time is well below a microsecond */
+    STALL_NS =
+        1000 * 1000 * 1000, /* how long one slot may hold back the others: virtual processors do stand still for 100 ms, */
+    STALL_FULL_NS = 2000 * 1000, /* and how long when the ring is full: it may itself be waiting for a chunk */
     FIRST_FINISHED = 1024,
 };
 

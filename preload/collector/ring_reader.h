@@ -6,7 +6,7 @@
  * The watermark: a thread raises `busy`, reads the clock, publishes, lowers `busy`. If the collector reads the clock (T),
  * lets 20 us pass so that the stores of other cores have arrived, and then sees a slot idle, all that this slot
  * stamped before T is visible. A busy slot promises only its last published event. The watermark is the least of these
- * promises, and what is older can be merged. A slot that stays busy without progress for 100 ms (2 ms if the ring is full) and
+ * promises, and what is older can be merged. A slot that stays busy without progress for a second (2 ms if the ring is full) and
  * holds others back (a thread stopped in a hook, or killed there) is left out until it moves; what it then brings is late and counted.
  *
  * With one slot there is nothing to wait for: what it has published up to now may be read. Before is_shared is set it stamps by

@@ -139,12 +139,12 @@ static void test_stall(void) {
     tap_ok(drain(&is_ordered) == 0, "a stopped thread holds back the others");
     ring_reader_observe(&reader, start + 2000, start + 2000, 50 * 1000000);
     tap_ok(drain(&is_ordered) == 0, "for a while");
-    ring_reader_observe(&reader, start + 3000, start + 3000, 150 * 1000000);
+    ring_reader_observe(&reader, start + 3000, start + 3000, 1150 * 1000000);
     tap_ok(drain(&is_ordered) == 3 && is_ordered, "but not for ever");
     writers[0].stays_busy = false;
     write_at(0, 150, 16);
     write_at(1, 3500, 24);
-    ring_reader_observe(&reader, start + 4000, start + 4000, 160 * 1000000);
+    ring_reader_observe(&reader, start + 4000, start + 4000, 1160 * 1000000);
     tap_ok(drain(&is_ordered) == 2 && is_ordered && merge.n_late == 1,
            "what it brings then is late, counted, and not lost");
     end();

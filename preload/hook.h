@@ -40,7 +40,8 @@ ALWAYS_INLINE void hook_enter(struct thread_state *t, uint64_t sp) {
 ALWAYS_INLINE void hook_leave(struct thread_state *t, enum thread_phase phase) {
     atomic_signal_fence(memory_order_seq_cst);
     t->hook_sp = 0;
-    atomic_store_explicit(&t->phase, phase, memory_order_relaxed);
+    uint32_t is_own = atomic_load_explicit(&t->is_own, memory_order_relaxed);
+    atomic_store_explicit(&t->phase, is_own ? (uint32_t)phase : (uint32_t)THREAD_WIPED, memory_order_relaxed);
 }
 
 /* When sampling: whether this allocation is to be recorded. */

@@ -193,7 +193,8 @@ void ring_count_lost(enum ring_lost kind, uint64_t n) {
 void ring_divert(void) {
     int saved = errno;
     void *diverted =
-        mmap(ring, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        mmap(ring, mapped_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+             0);    /* shared: private memory would count against the child's RLIMIT_DATA */
     (void)diverted; /* refused: one event of the parent may be overwritten; the child goes on either way */
     errno = saved;
 }

@@ -79,6 +79,7 @@ static struct thread_state *state_new(uint32_t depth) {
         ring_count_lost(RING_LOST_NO_SLOT, 1);
         return NULL;
     }
+    atomic_store_explicit(&t->is_own, 1, memory_order_relaxed);
     if (index != 0) {
         atomic_store(&ring->is_shared, 1);
     }

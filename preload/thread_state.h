@@ -37,7 +37,10 @@ enum thread_phase {
 struct thread_state {
     /* Every event. */
     _Atomic uint32_t phase;
-    char rest_of_page[ARCH_PAGE_BYTES - sizeof(uint32_t)]; /* the kernel wipes this page in a fork child, and no other */
+    _Atomic uint32_t
+        is_own; /* 1; wiped with the page, so that a hook that goes on in a fork child does not end as THREAD_READY */
+    char
+        rest_of_page[ARCH_PAGE_BYTES - 2 * sizeof(uint32_t)]; /* the kernel wipes this page in a fork child, and no other */
     uint32_t slot_index;
     struct ring_slot *slot;
     uint64_t *cursor; /* next free word of the chunk */

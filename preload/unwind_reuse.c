@@ -134,6 +134,7 @@ uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
     kept->n_words = found.n_kept ? kept->frames[found.n_kept - 1].n_words : 0;
     uint32_t stack = found.n_kept ? kept->frames[found.n_kept - 1].stack : root;
     bool has_read = found.n_kept > 0 || found.end == UNWIND_END_READ; /* the outermost new frame's step */
+    bool is_interrupted = false;
     for (uint32_t i = found.n; i-- > 0;) {
         uint32_t child = stack_child_memo(&t->memo, stack, t->unwound[i].at.ip);
         if (UNLIKELY(!child)) {
@@ -142,11 +143,13 @@ uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
             return stack;
         }
         stack = child;
+        is_interrupted |= cfi_rule_kind(t->unwound[i].rule) == CFI_SIGNAL;
         keep(kept, &t->unwound[i], has_read, stack);
         has_read = true;
     }
-    if (UNLIKELY(found.n_kept == 0 && found.end == UNWIND_END_HALF)) {
-        kept->n_frames = 0; /* there is no telling by which words it ended */
+    if (UNLIKELY((found.n_kept == 0 && found.end == UNWIND_END_HALF) || is_interrupted)) {
+        kept->n_frames =
+            0; /* there is no telling by which words it ended; or the stack that was interrupted may be unmapped by then */
     }
     return stack;
 }

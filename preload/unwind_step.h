@@ -66,8 +66,10 @@ ALWAYS_INLINE enum unwind_result unwind_step(struct unwind_cursor *c, uint32_t r
     }
     uint64_t cfa = (kind == CFI_SP ? c->sp : c->fp) + cfi_rule_offset(rule);
     uint64_t fp_slot = cfi_rule_fp_slot(rule);
-    if (UNLIKELY(!unwind_is_plausible(cfa, c->sp, bounds->stack_high) || fp_slot > cfa - c->sp) ||
-        !unwind_can_read(bounds, c->sp, cfa)) {
+    /* Interrupted after `pop fp`, a function has its caller's fp below sp, where a signal leaves it alone (the red zone). */
+    uint64_t lowest = UNLIKELY(fp_slot > cfa - c->sp) ? cfa - fp_slot : c->sp;
+    if (UNLIKELY(!unwind_is_plausible(cfa, c->sp, bounds->stack_high) || c->sp - lowest > ARCH_RED_ZONE_BYTES) ||
+        !unwind_can_read(bounds, lowest, cfa)) {
         return UNWIND_END;
     }
     if (fp_slot) {

@@ -21,7 +21,7 @@ enum {
     ARCH_DWARF_RA = 16,    /* rip */
     ARCH_RA_BELOW_CFA = 8, /* the return address stands right below the CFA */
     ARCH_PAGE_BYTES = 4096,
-    ARCH_RED_ZONE_BYTES = 128, /* below sp, not touched by signals */
+    ARCH_RED_ZONE_BYTES = 128,     /* below sp, not touched by signals */
     ARCH_SIGNAL_FRAME_BYTES = 256, /* of the kernel's signal frame, as far as registers stand in it */
 };
 

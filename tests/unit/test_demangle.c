@@ -35,7 +35,7 @@ static void check_library(void) {
     pclose(symbols);
     pclose(names);
     if (n == 0) {
-        printf("ok %d - every symbol of libstdc++ # SKIP no libstdc++.so.6, nm or c++filt\n", ++tap_n);
+        tap_ok(false, "libstdc++.so.6, nm and c++filt are there (scripts/deps test)");
         return;
     }
     printf("# %d symbols\n", n);

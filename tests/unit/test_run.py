@@ -100,7 +100,7 @@ def test_refusals(tap):
         os.chmod("script", 0o755)
         refuse(tap, "a script for one", 2, "is a script for", "./script")
     else:
-        tap.ok(True, "a static program # SKIP no static libc here")
+        tap.ok(False, "a static program can be made (libc6-dev)")
     compile_to("suid")
     if os.getuid() == 0:
         os.chown("suid", 65534, 65534)
@@ -134,8 +134,8 @@ def test_signals(tap):
 def main():
     tap = Tap()
     if not os.access(SEEP, os.X_OK) or not os.path.exists(os.path.join(os.path.dirname(SEEP), "libseep.so")):
-        print(f"1..0 # SKIP no {SEEP} with its libseep.so")
-        return 0
+        print(f"not ok 1 - {SEEP} and its libseep.so are built\n1..1")
+        return 1
     with tempfile.TemporaryDirectory(prefix="seep-run-") as directory:
         os.chdir(directory)
         compile_to("program")

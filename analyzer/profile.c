@@ -86,7 +86,7 @@ static void read_blocks(struct load *load) {
 
 /* ---- sums ---- */
 
-static void add_cost(struct cost *to, const struct cost *cost) {
+void cost_add(struct cost *to, const struct cost *cost) {
     to->calls += cost->calls;
     to->allocated_bytes += cost->allocated_bytes;
     to->peak_bytes += cost->peak_bytes;
@@ -173,7 +173,7 @@ static void sum_infos(struct load *load) {
                 .temporary = info->temporary,
                 .oldest_birth_ns = UINT64_MAX,
             };
-            add_cost(&p->costs[p->stacks[r->stack_of_info[id]].cost], &cost);
+            cost_add(&p->costs[p->stacks[r->stack_of_info[id]].cost], &cost);
         }
     }
 }
@@ -219,7 +219,7 @@ static void sum_up(struct load *load) {
     struct profile *p = load->profile;
     p->total = (struct cost){.oldest_birth_ns = UINT64_MAX};
     for (size_t i = 1; i < p->n_costs; i++) {
-        add_cost(&p->total, &p->costs[i]);
+        cost_add(&p->total, &p->costs[i]);
     }
     p->total.peak_bytes = load->replay.peak_bytes;
     for (size_t i = 0; i < p->n_lost; i++) {

@@ -24,6 +24,9 @@ struct cost {
     uint64_t oldest_birth_ns; /* when the oldest unreleased block was made, since the start; UINT64_MAX = none or unknown */
 };
 
+/* Add the figures of another set of allocations: the oldest birth of both. */
+void cost_add(struct cost *to, const struct cost *cost);
+
 /* A node of the call tree. Index 0 is the root and stands for "no stack recorded". A parent's index is always smaller. */
 struct stack {
     uint64_t ip;     /* return address: look up ip - 1; an ip < 4096 with parent 0 is an epoch root and not a frame */

@@ -47,18 +47,6 @@ struct grouping {
     struct best best;
 };
 
-static void cost_add(struct cost *sum, const struct cost *c) {
-    sum->calls += c->calls;
-    sum->allocated_bytes += c->allocated_bytes;
-    sum->peak_bytes += c->peak_bytes;
-    sum->unreleased_bytes += c->unreleased_bytes;
-    sum->unreleased_blocks += c->unreleased_blocks;
-    sum->temporary += c->temporary;
-    if (c->oldest_birth_ns < sum->oldest_birth_ns) {
-        sum->oldest_birth_ns = c->oldest_birth_ns;
-    }
-}
-
 static uint64_t mix(uint64_t a, uint64_t b) {
     uint64_t h = (a ^ (b * 0x9E3779B97F4A7C15u)) * 0xBF58476D1CE4E5B9u; /* multipliers of splitmix64 */
     return h ^ (h >> 29);

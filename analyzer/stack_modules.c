@@ -68,9 +68,10 @@ static uint16_t *find_epochs(const struct profile *p) {
     return epochs;
 }
 
-/* The stacks in order of their epochs (a counting sort). starts[e] = where those of epoch e begin. */
-static uint32_t *order_by_epoch(const uint16_t *epochs, size_t n, size_t starts[RING_EPOCHS_MAX + 1]) {
+/* The stacks in order of their epochs (a counting sort; starts[e] = where those of epoch e begin). */
+static uint32_t *order_by_epoch(const uint16_t *epochs, size_t n) {
     uint32_t *order = xcalloc(n, sizeof *order);
+    size_t *starts = xcalloc(RING_EPOCHS_MAX + 1, sizeof *starts);
     for (size_t i = 0; i < n; i++) {
         starts[epochs[i] + 1]++;
     }
@@ -81,15 +82,15 @@ static uint32_t *order_by_epoch(const uint16_t *epochs, size_t n, size_t starts[
         /* From the end, so that starts[e + 1] comes down to where epoch e begins. */
         order[--starts[epochs[i] + 1]] = (uint32_t)i;
     }
+    free(starts);
     return order;
 }
 
 void stack_modules_assign(struct profile *p) {
     static const uint64_t call_bytes = 1; /* an ip is a return address: the call is before it */
     struct ranges ranges = {.range = xcalloc(p->n_modules, sizeof *ranges.range)};
-    size_t starts[RING_EPOCHS_MAX + 1] = {0};
     uint16_t *epochs = find_epochs(p);
-    uint32_t *order = order_by_epoch(epochs, p->n_stacks, starts);
+    uint32_t *order = order_by_epoch(epochs, p->n_stacks);
     int listed = -1;
     for (size_t i = 0; i < p->n_stacks; i++) {
         struct stack *s = &p->stacks[order[i]];

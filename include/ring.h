@@ -32,7 +32,7 @@
 #define RING_MAGIC "SEEPRING"
 
 enum {
-    RING_VERSION = 2,
+    RING_VERSION = 3,
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
 };
@@ -53,7 +53,8 @@ enum {
     X(BOOT, "before-start", 0, "allocations served before tracing was ready")                                              \
     X(LATE, "late", 0, "events merged out of order because they were published too late")                                  \
     X(UNKNOWN_FREES, "unknown-frees", 0, "frees of blocks whose allocation was not seen")                                  \
-    X(IMPLICIT_FREES, "implicit-frees", 0, "blocks ended by a later allocation at their address")
+    X(IMPLICIT_FREES, "implicit-frees", 0, "blocks ended by a later allocation at their address")                          \
+    X(UNDOS, "undos", 0, "blocks that a failed realloc kept, counted as freed: a signal handler came between")
 
 enum ring_lost {
 #define X(name, key, is_events, text) RING_LOST_##name,
@@ -159,7 +160,7 @@ struct ring_node {
     uint32_t unused;
 };
 
-enum { RING_EPOCHS_MAX = 4096 };
+enum { RING_EPOCHS_MAX = 65536 }; /* below every address that code can have (vm.mmap_min_addr) */
 
 /* Event words: kind in bits 0-2, time since the previous event of the thread in bits 3-19 (clock ticks), address >> 3 in
  * bits 20-63. Events never straddle chunks. */

@@ -1,8 +1,6 @@
 /* capture.c - choosing a backend; see capture.h. */
 #include "capture.h"
 
-#include "ring_file.h"
-#include "stack_intern.h"
 #include "sys.h"
 
 const struct unwinder_ops *capture_ops = &unwinder_reuse;
@@ -20,11 +18,4 @@ void capture_choose(enum config_unwinder wanted) {
         return;
     }
     capture_ops = ops;
-}
-
-uint32_t capture_intern(struct thread_state *t) {
-    if (UNLIKELY(t->n_frames == FRAMES_MAX)) {
-        ring_count_lost(RING_LOST_CUT_STACKS, 1);
-    }
-    return stack_intern(stack_root(), t->frame_ip, t->n_frames);
 }

@@ -38,11 +38,4 @@ ALWAYS_INLINE uint32_t capture_stack(struct thread_state *t, struct arch_caller 
     return LIKELY(capture_ops == &unwinder_reuse) ? capture_by_reuse(t, caller) : capture_ops->capture(t, caller);
 }
 
-/* For backends: the id of t->frame_ip[0..n_frames) on the present root. A stack that fills the scratch is counted as cut. */
-uint32_t capture_intern(struct thread_state *t);
-
-/* For backends: unwind all the way out by CFI into ip[0..cap). Returns the number of frames. */
-uint32_t unwind_cfi(uint64_t *ip, uint32_t cap, struct arch_caller caller, struct unwind_bounds *bounds);
-uint32_t capture_by_cfi(struct thread_state *t, struct arch_caller caller);
-
 #endif

@@ -89,7 +89,7 @@ uint32_t cfi_compute(const uint8_t *eh_frame_hdr, uint64_t pc) {
     const uint8_t *fde_bytes = find_fde(eh_frame_hdr, pc);
     struct cfi_fde fde;
     if (!fde_bytes || !cfi_parse_fde(fde_bytes, pc, &fde)) {
-        return CFI_END;
+        return CFI_NO_ENTRY;
     }
     if (fde.is_signal_frame) {
         return CFI_SIGNAL;
@@ -103,8 +103,8 @@ static uint32_t compute_anywhere(uint64_t pc) {
     if (!module_find(pc, &module)) {
         return CFI_GUESS;
     }
-    uint32_t rule = module.eh_frame_hdr ? cfi_compute(module.eh_frame_hdr, pc) : (uint32_t)CFI_END;
-    if (rule == CFI_END && pc + 10 < module.end && arch_is_sigreturn((const uint8_t *)pc + 1)) {
+    uint32_t rule = module.eh_frame_hdr ? cfi_compute(module.eh_frame_hdr, pc) : (uint32_t)CFI_NO_ENTRY;
+    if (rule == CFI_NO_ENTRY && pc + 10 < module.end && arch_is_sigreturn((const uint8_t *)pc + 1)) {
         return CFI_SIGNAL; /* a runtime's own signal return, without CFI */
     }
     return rule;

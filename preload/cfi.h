@@ -31,7 +31,7 @@ enum cfi_kind {
     CFI_SIGNAL = 4,   /* the frame that the kernel pushes for a signal handler */
     CFI_END = 5,      /* there is no caller */
     CFI_COMPLEX = 6,  /* a rule that the word cannot hold: the stack ends here and is counted as cut */
-    CFI_GUESS = 7,    /* no CFI: a frame pointer chain, if it stays on the thread's own stack */
+    CFI_GUESS = 7,    /* no module: a frame pointer chain, if it stays on the thread's own stack */
 };
 
 enum {
@@ -45,6 +45,9 @@ enum {
     CFI_FRONT_OFFSET_BITS = 14,
     CFI_FRONT_SLOT_SHIFT = CFI_KIND_BITS + CFI_FRONT_OFFSET_BITS,
     CFI_FRONT_RULE_BITS = 28,
+
+    /* Code of a module that its CFI does not cover: as CFI_COMPLEX, unless fp is 0, which marks the outermost frame (psABI AMD64 3.4.1). */
+    CFI_NO_ENTRY = CFI_COMPLEX | 1 << CFI_KIND_BITS,
 };
 
 extern _Atomic uint64_t cfi_front[1 << CFI_FRONT_BITS];
@@ -82,7 +85,7 @@ ALWAYS_INLINE uint32_t cfi_rule(uint64_t ip) {
 void cfi_forget(void);
 
 /* Compute the rule for the instruction at pc from an .eh_frame_hdr, without cache or guess.
- * Returns the rule; CFI_END where the table covers no such pc. For cfi.c and its test. */
+ * Returns the rule; CFI_NO_ENTRY where the table covers no such pc. For cfi.c and its test. */
 uint32_t cfi_compute(const uint8_t *eh_frame_hdr, uint64_t pc);
 
 #endif

@@ -32,6 +32,11 @@ static uint32_t wait_for_chunk(void) {
     return 0;
 }
 
+/* Not so in a fork child, made by a handler that interrupted this hook: the stream is the parent's. */
+static bool is_own(const struct thread_state *t) {
+    return atomic_load_explicit(&t->is_own, memory_order_relaxed) != 0;
+}
+
 /* Continue the thread's stream in a new chunk. Returns false if there is none to be had. */
 static bool open_chunk(struct thread_state *t, uint64_t stamp) {
     uint32_t taken = ring_chunk_take();
@@ -39,7 +44,7 @@ static bool open_chunk(struct thread_state *t, uint64_t stamp) {
         taken = wait_for_chunk();
     }
     atomic_store_explicit(&is_stalled, taken == 0, memory_order_relaxed);
-    if (!taken) {
+    if (!taken || !is_own(t)) {
         return false;
     }
     struct ring_chunk *chunk = &ring_chunks[taken - 1];
@@ -89,12 +94,15 @@ static uint64_t *put_wide(uint64_t *w, enum ring_kind kind, uint64_t delta, uint
 COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t address, uint64_t size, uint32_t stack,
                          uint64_t stamp) {
     if (t->cursor >= t->limit) {
+        if (!is_own(t)) {
+            return;
+        }
         /* This may wait for the collector, and the collector must not wait for an old stamp of this slot meanwhile. */
         event_end(t);
         bool is_open = open_chunk(t, stamp);
         event_begin(t);
         if (!is_open) {
-            ring_count_lost(RING_LOST_RING_FULL, 1);
+            ring_count_lost(RING_LOST_RING_FULL, is_own(t));
             return;
         }
         stamp = event_stamp_after(t);

@@ -23,6 +23,9 @@ struct thread_state *hook_state_slow(uint64_t sp) {
     if (phase == THREAD_OUTER) {
         outer_drop_left(t, sp);
     }
+    if (phase == THREAD_IGNORE && t && t->hook_sp) {
+        ring_count_lost(RING_LOST_NESTED, 1); /* a handler that interrupted libunwind */
+    }
     return phase == THREAD_IGNORE ? NULL : t;
 }
 
@@ -49,9 +52,10 @@ COLD void hook_alloc_slow(void *p, size_t size, struct arch_caller caller, uint6
 COLD void hook_free_slow(void *p, uint64_t sp) {
     int saved = errno;
     struct thread_state *t = hook_state_slow(sp);
-    if (t && !outer_has_freed(t, p) && sample_interval) {
+    bool is_on_record = !t || outer_has_freed(t, p);
+    if (!is_on_record && sample_interval) {
         hook_free_sampled(t, p, sp);
-    } else if (t && !outer_has_freed(t, p)) {
+    } else if (!is_on_record) {
         hook_enter(t, sp);
         event_put_free(t, (uint64_t)p);
         hook_leave(t, phase_after(t));

@@ -116,8 +116,9 @@
     X(mi_new_aligned) \
     X(mi_new_aligned_nothrow) \
     X(mi_new_realloc) \
-    /* not an allocator: modules leave */ \
-    X(dlclose)
+    /* not allocators: modules leave, children are made */ \
+    X(dlclose) \
+    X(_Fork)
 /* clang-format on */
 
 #endif

@@ -38,9 +38,18 @@ EXPORT void free(void *p) {
     REAL(free)(p);
 }
 
+/* Of an allocator that may ask malloc through the hooks. */
+static NOINLINE void *calloc_foreign(size_t n, size_t size, struct arch_caller caller) {
+    outer_begin_alloc(n * size, 0, caller, NULL);
+    return outer_end_alloc(n * size, caller, REAL(calloc)(n, size));
+}
+
 EXPORT void *calloc(size_t n, size_t size) {
     if (UNLIKELY(!is_resolved())) {
         return real_boot_alloc(0, n * size); /* the loader's own; the buffer is zero */
+    }
+    if (UNLIKELY(!real_is_libc)) {
+        return calloc_foreign(n, size, ARCH_CALLER());
     }
     void *p = REAL(calloc)(n, size);
     if (LIKELY(p != NULL)) {

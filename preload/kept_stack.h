@@ -15,9 +15,10 @@
 #ifndef SEEP_KEPT_STACK_H
 #define SEEP_KEPT_STACK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { KEPT_FRAMES_MAX = 4096, KEPT_WORDS_PER_FRAME = 3 };
+enum { KEPT_WORDS_PER_FRAME = 3 };
 
 struct kept_frame {
     uint64_t ip, sp, fp;
@@ -36,10 +37,12 @@ struct unwind_cursor {
     uint64_t ip, sp, fp;
 };
 
-/* What may be read: pages [low, high) have been found readable, one after the other; they follow the stack that is being unwound. */
+/* What may be read. The thread's own stack stays as long as the thread; of any other (a coroutine's, an alternate signal stack) only the end is
+ * unknown and what lies behind it may go at any time, so it is asked about anew in each capture. */
 struct unwind_bounds {
-    uint64_t stack_high; /* end of the thread's own stack */
-    uint64_t low, high;
+    uint64_t own_low, own_high; /* the thread's own stack, as far down as it has been found readable */
+    uint64_t gap;               /* an address below that was not readable: what is further down is another stack; 0 = none */
+    uint64_t low, high;         /* pages of another stack, found readable in this capture */
 };
 
 /* A frame just unwound: its state and its rule. With its caller's state they tell which words the step read. */
@@ -50,10 +53,12 @@ struct unwound_frame {
 
 struct kept_stack {
     uint32_t n_frames, n_words;
-    uint32_t root; /* the epoch's root that it stands on */
-    struct kept_frame frames[KEPT_FRAMES_MAX];
-    struct kept_word words[KEPT_FRAMES_MAX * KEPT_WORDS_PER_FRAME];
-    uint32_t word_frame[KEPT_FRAMES_MAX * KEPT_WORDS_PER_FRAME]; /* the frame that the word led outwards from */
+    uint32_t root;     /* the epoch's root that it stands on */
+    bool is_elsewhere; /* it begins on another stack than the thread's own */
+    bool is_cut;       /* its outermost frames are not known */
+    struct kept_frame *frames;
+    struct kept_word *words;
+    uint32_t *word_frame; /* the frame that the word led outwards from */
 };
 
 #endif

@@ -92,12 +92,11 @@ static bool choose_paths(void) {
     return !text.is_cut;
 }
 
-/* fork() is seen here, so that a child that allocates nothing before it execs is counted too; clone() is seen by the wiped memory
- * alone (and before Linux 4.14 not at all). A signal handler may have forked in the middle of a hook, which then goes on in the child:
- * whatever it still writes must not reach the parent's ring. */
-static void in_fork_child(void) {
-    atomic_store(sentinel, 0);
-    if (ring) {
+/* fork() and _Fork() are seen here, so that a child that allocates nothing before it execs is counted too; clone() is seen by the wiped
+ * memory alone (and before Linux 4.14 not at all). */
+void lifecycle_in_fork_child(void) {
+    if (ring && sentinel) {
+        atomic_store(sentinel, 0);
         lifecycle_enter_child();
         ring_divert();
     }
@@ -158,6 +157,8 @@ static void at_exit(int status, void *unused) {
     if (atomic_load(&state) != LIFECYCLE_TRACING || (uint32_t)sys_getpid() != ring->pid) {
         return;
     }
+    thread_count_abandoned();
+    modules_count_unfinished();
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         atomic_store(&ring->max_rss_bytes, (uint64_t)usage.ru_maxrss * 1024);
@@ -256,7 +257,8 @@ __attribute__((constructor)) static void construct(void) {
     if (on_exit) {
         on_exit(at_exit, NULL);
     }
-    pthread_atfork(NULL, NULL, in_fork_child);
+    pthread_atfork(NULL, NULL, lifecycle_in_fork_child);
+    real_find(REAL__Fork);
     capture_choose(config.unwinder);
     atomic_store(&t->phase, THREAD_READY);
 }

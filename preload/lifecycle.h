@@ -27,6 +27,10 @@ bool lifecycle_is_tracing(void);
  * Context  any thread, inside malloc, async-signal-safe */
 void lifecycle_enter_child(void);
 
+/* What a fork handler does in the child. A signal handler may have forked in the middle of a hook, which then goes on in the child:
+ * whatever it still writes must not reach the parent's ring. Context: any, async-signal-safe */
+void lifecycle_in_fork_child(void);
+
 /* Whether this is a fork child of the traced process, told by a page that the kernel wipes there. A vfork child shares all memory and
  * is none. Context: any thread, inside malloc, async-signal-safe */
 bool lifecycle_is_fork_child(void);

@@ -251,6 +251,7 @@ void modules_check_gone(void) {
     uint32_t n_gone = 0;
     uint32_t node = 0;
     uint32_t number = 0;
+    bool is_any_gone = false;
     for (uint32_t i = 0; i < 1u << TABLE_BITS; i++) {
         struct module *module = &table[i];
         uint32_t live = MODULE_LIVE;
@@ -258,8 +259,13 @@ void modules_check_gone(void) {
             !atomic_compare_exchange_strong(&module->state, &live, MODULE_GONE)) {
             continue;
         }
-        if (!number && !(number = stack_next_epoch(&node))) {
-            break;
+        if (!is_any_gone) {
+            is_any_gone = true;
+            number = stack_next_epoch(&node);
+        }
+        if (!number) { /* stacks through what comes to lie there next will name this one */
+            ring_count_lost(RING_LOST_MODULES, 1);
+            continue;
         }
         gone[n_gone++] = module->id;
         if (n_gone == GONE_AT_ONCE) {
@@ -270,7 +276,19 @@ void modules_check_gone(void) {
     if (number) {
         log_epoch(number, gone, n_gone);
         atomic_store(&epoch, number);
+    }
+    if (is_any_gone) {
         cfi_forget();
+    }
+    if (number) {
         stack_enter_epoch(node);
+    }
+}
+
+void modules_count_unfinished(void) {
+    for (uint32_t i = 0; i < 1u << TABLE_BITS; i++) {
+        if (atomic_load_explicit(&table[i].state, memory_order_relaxed) == MODULE_CLAIMED) {
+            ring_count_lost(RING_LOST_MODULES, 1);
+        }
     }
 }

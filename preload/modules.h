@@ -28,7 +28,11 @@ MUST_CHECK int modules_init(void);
  */
 bool module_find(uint64_t pc, struct module_view *view);
 
-/* After a dlclose: if a logged module is gone, log a new epoch and forget the rules. Context: as module_find. */
+/* Count modules that a hook was entering when somebody jumped out of it. Context: at the exit. */
+void modules_count_unfinished(void);
+
+/* After a dlclose: if a logged module is gone, log a new epoch and forget the rules. After RING_EPOCHS_MAX of them what is gone is counted as not
+ * recorded. Context: as module_find. */
 void modules_check_gone(void);
 
 #endif

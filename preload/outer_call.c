@@ -2,6 +2,7 @@
 #include "outer_call.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unwind.h>
 
 #include "hook.h"
@@ -13,25 +14,49 @@ void outer_drop_left(struct thread_state *t, uint64_t sp) {
     }
 }
 
-bool outer_has_freed(const struct thread_state *t, const void *p) {
+/* Where p stands among the blocks given out inside a call; OUTER_RECORDED = nowhere. */
+static uint32_t place_of(const struct outer_call *call, const void *p) {
+    uint32_t i = 0;
+    while (i < OUTER_RECORDED && call->recorded[i] != p) {
+        i++;
+    }
+    return i;
+}
+
+static void note_recorded(struct outer_call *call, void *p) {
+    memmove(call->recorded + 1, call->recorded, sizeof call->recorded - sizeof call->recorded[0]);
+    call->recorded[0] = p;
+}
+
+bool outer_has_freed(struct thread_state *t, const void *p) {
     for (uint32_t i = 0; i < t->n_outer; i++) {
-        if (t->outer[i].freed == p) {
+        struct outer_call *call = &t->outer[i];
+        if (call->freed == p) {
             return true;
+        }
+        uint32_t at = place_of(call, p);
+        if (at < OUTER_RECORDED) {
+            call->recorded[at] = NULL;
         }
     }
     return false;
 }
 
 void outer_claim(struct thread_state *t, void *p, size_t *size, struct arch_caller *caller) {
+    for (uint32_t i = 0; i < t->n_outer; i++) {
+        struct outer_call *call = &t->outer[i];
+        call->freed = call->freed == p ? NULL : call->freed; /* the allocator has had it back */
+    }
     struct outer_call *call = &t->outer[t->n_outer - 1];
     if (!call->is_alloc) {
         return;
     }
-    if (!call->recorded && *size >= call->size && *size - call->size <= call->slack) {
+    if (!call->is_claimed && *size >= call->size && *size - call->size <= call->slack) {
         *size = call->size;
         *caller = call->site;
+        call->is_claimed = true;
     }
-    call->recorded = p;
+    note_recorded(call, p);
 }
 
 /* Put a call on the thread's list. */
@@ -49,7 +74,7 @@ static void begin(struct outer_call call) {
             t->n_outer = 0; /* nothing nests as deep: they were left, on stacks that cannot be compared */
         }
         const struct outer_call *around = t->n_outer ? &t->outer[t->n_outer - 1] : NULL;
-        if (around && around->is_alloc && call.is_alloc && !around->recorded && around->size == call.size) {
+        if (around && around->is_alloc && call.is_alloc && !around->is_claimed && around->size == call.size) {
             call.site = around->site; /* one allocator function built from another */
         }
         t->outer[t->n_outer++] = call;
@@ -92,8 +117,13 @@ static struct outer_call leave(struct arch_caller caller) {
     struct thread_state *t = state_of_calls();
     if (t && t->n_outer && t->outer[t->n_outer - 1].caller.sp == caller.sp) {
         left = t->outer[--t->n_outer];
-        if (t->n_outer && left.recorded) {
-            t->outer[t->n_outer - 1].recorded = left.recorded;
+        for (uint32_t i = OUTER_RECORDED; t->n_outer && i-- > 0;) {
+            if (left.recorded[i]) {
+                note_recorded(&t->outer[t->n_outer - 1], left.recorded[i]);
+            }
+        }
+        if (t->n_outer) {
+            t->outer[t->n_outer - 1].is_claimed |= left.is_claimed;
         }
         set_phase_after(t);
     }
@@ -102,7 +132,7 @@ static struct outer_call leave(struct arch_caller caller) {
 
 void *outer_end_alloc(size_t size, struct arch_caller caller, void *p) {
     struct outer_call left = leave(caller);
-    if (p && left.recorded != p) {
+    if (p && place_of(&left, p) == OUTER_RECORDED) {
         if (LIKELY(hook_is_ready(thread_current))) {
             hook_alloc(p, size, left.site);
         } else {

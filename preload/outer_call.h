@@ -20,7 +20,7 @@
 
 struct thread_state;
 
-enum { OUTER_CALLS_MAX = 6 };
+enum { OUTER_CALLS_MAX = 6, OUTER_RECORDED = 4 };
 
 struct outer_call {
     struct arch_caller caller; /* of the function: names the call */
@@ -28,9 +28,10 @@ struct outer_call {
         site; /* what its block is recorded with: its caller's, or that of the call around it that wants the same block */
     size_t size;
     size_t slack;   /* how much more than size the function may ask malloc for */
-    void *freed;    /* block that the call gives back, NULL if none */
-    void *recorded; /* block given out last inside, on record already */
-    bool is_alloc;  /* it gives out a block */
+    void *freed;    /* block that the call gives back, on record already; NULL if none, or if it has been given out again */
+    void *recorded[OUTER_RECORDED]; /* blocks given out inside that are alive, newest first: on record already */
+    bool is_alloc;                  /* it gives out a block */
+    bool is_claimed;                /* one of them was recorded as the call's own */
 };
 
 /* Register outer_unwound() for exceptions that pass through this function (DW_EH_PE_pcrel | DW_EH_PE_sdata4). */
@@ -55,8 +56,8 @@ void outer_end_free(struct arch_caller caller);
 /* For the hooks inside: drop calls that have been left, with sp the running hook's. */
 void outer_drop_left(struct thread_state *t, uint64_t sp);
 
-/* For the hooks inside: whether p's free is on record through an enclosing call. */
-bool outer_has_freed(const struct thread_state *t, const void *p);
+/* For the hooks inside: p is given back. Returns whether that is on record through an enclosing call. */
+bool outer_has_freed(struct thread_state *t, const void *p);
 
 /* For the hooks inside: p was given out; replace size and caller by the innermost call's if the block is that call's. */
 void outer_claim(struct thread_state *t, void *p, size_t *size, struct arch_caller *caller);

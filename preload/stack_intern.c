@@ -156,7 +156,9 @@ uint32_t stack_intern(uint32_t base, const uint64_t *ip, uint32_t n) {
 }
 
 uint32_t stack_next_epoch(uint32_t *node) {
-    uint32_t epoch = atomic_fetch_add(&n_epochs, 1);
+    uint32_t epoch = atomic_load(&n_epochs);
+    while (epoch < RING_EPOCHS_MAX && !atomic_compare_exchange_weak(&n_epochs, &epoch, epoch + 1)) {
+    }
     *node = epoch < RING_EPOCHS_MAX ? stack_child(0, epoch) : 0;
     return *node ? epoch : 0;
 }

@@ -51,20 +51,58 @@ static uint32_t reclaim_slot(int pid, int tid) {
     return ring->slots.cap;
 }
 
+static size_t scratch_bytes(uint32_t cap) {
+    size_t kept_bytes = sizeof(struct kept_frame) + KEPT_WORDS_PER_FRAME * (sizeof(struct kept_word) + sizeof(uint32_t));
+    return (cap + 1) * sizeof(struct unwound_frame) + cap * kept_bytes;
+}
+
+/* Have the scratch of t lie in that memory. */
+static void set_scratch(struct thread_state *t, void *memory, uint32_t cap) {
+    t->scratch = memory;
+    t->unwound = memory;
+    t->kept.n_frames = 0;
+    t->kept.frames = (struct kept_frame *)(t->unwound + cap + 1);
+    t->kept.words = (struct kept_word *)(t->kept.frames + cap);
+    t->kept.word_frame = (uint32_t *)(t->kept.words + (size_t)cap * KEPT_WORDS_PER_FRAME);
+    t->frames_cap = cap;
+}
+
+bool thread_grow_scratch(struct thread_state *t) {
+    void *memory = t->scratch;
+    uint32_t cap = t->frames_cap;
+    void *larger = cap < FRAMES_MAX ? sys_map_private(scratch_bytes(cap * 2)) : NULL;
+    if (!larger) {
+        return false;
+    }
+    set_scratch(t, larger, cap * 2);
+    if (cap > FRAMES_FIRST) { /* the first one is part of the state */
+        sys_unmap(memory, scratch_bytes(cap));
+    }
+    return true;
+}
+
+uint64_t *thread_frame_ips(struct thread_state *t) {
+    if (!t->frame_ip) {
+        t->frame_ip = sys_map_private(FRAMES_MAX * sizeof *t->frame_ip);
+    }
+    return t->frame_ip;
+}
+
 /* Memory of a state, wiped by the kernel in fork children. */
 static struct thread_state *map_state(uint32_t index) {
     struct thread_state *t = states[index];
     if (!t) {
-        t = sys_map_private(sizeof *t);
+        t = sys_map_private(sizeof *t + scratch_bytes(FRAMES_FIRST));
         if (t) {
             sys_wipe_on_fork(t, ARCH_PAGE_BYTES); /* where that cannot be, lifecycle has a fork handler */
+            set_scratch(t, t + 1, FRAMES_FIRST);
         }
         states[index] = t;
     }
     return t;
 }
 
-static struct thread_state *state_new(uint32_t depth) {
+static struct thread_state *state_new(void) {
     int tid = sys_gettid();
     if ((uint32_t)sys_getpid() != ring->pid) {
         ring_count_lost(RING_LOST_NO_SLOT, 1); /* a vfork child in its parent's memory: the slot would outlive its owner */
@@ -93,16 +131,14 @@ static struct thread_state *state_new(uint32_t depth) {
         atomic_store_explicit(&slot->busy, 0, memory_order_release);
     }
     atomic_store_explicit(&slot->pid, ring->pid, memory_order_relaxed);
-    t->slot_index = index;
     t->slot = slot;
     t->cursor = NULL;
     t->limit = NULL; /* the first event finds no room and opens a chunk of this thread's own behind the former owner's */
-    t->bounds = (struct unwind_bounds){.stack_high = own_stack_high(tid)};
+    uint64_t own_high = own_stack_high(tid);
+    t->bounds = (struct unwind_bounds){.own_low = own_high, .own_high = own_high};
     t->n_outer = 0;
     t->nested = NULL;
-    t->depth = depth;
     t->tid = (uint32_t)tid;
-    t->n_frames = 0;
     t->kept.n_frames = 0;
     return t;
 }
@@ -115,7 +151,7 @@ struct thread_state *thread_attach(void) {
         lifecycle_enter_child();
         return NULL;
     }
-    struct thread_state *t = state_new(0);
+    struct thread_state *t = state_new();
     if (t) {
         t->serial = atomic_fetch_add_explicit(&ring->n_thread_serials, 1, memory_order_relaxed) + 1;
         atomic_store_explicit(&t->phase, THREAD_READY, memory_order_relaxed);
@@ -126,7 +162,7 @@ struct thread_state *thread_attach(void) {
 
 /* A hook cannot still be running if code runs above it on the same stack: somebody jumped out of it. */
 static bool is_abandoned(const struct thread_state *t, uint64_t sp) {
-    return sp >= t->hook_sp && t->hook_sp < t->bounds.stack_high && sp <= t->bounds.stack_high && !sys_on_alternate_stack();
+    return sp >= t->hook_sp && t->hook_sp < t->bounds.own_high && sp <= t->bounds.own_high && !sys_on_alternate_stack();
 }
 
 /* All states are taken: find one whose hook has been left for good. Only now, because what looks like it may be a stack inside
@@ -149,7 +185,7 @@ struct thread_state *thread_nested(struct thread_state *t, uint64_t sp) {
     struct thread_state *outermost = t;
     for (uint32_t depth = 1; depth <= NESTING_MAX; depth++) {
         if (!t->nested) {
-            struct thread_state *nested = state_new(depth);
+            struct thread_state *nested = state_new();
             if (!nested) {
                 return NULL;
             }
@@ -163,4 +199,12 @@ struct thread_state *thread_nested(struct thread_state *t, uint64_t sp) {
         }
     }
     return take_abandoned(outermost, sp);
+}
+
+void thread_count_abandoned(void) {
+    for (const struct thread_state *t = thread_current; t; t = t->nested) {
+        if (atomic_load_explicit(&t->phase, memory_order_relaxed) == THREAD_BUSY) {
+            ring_count_lost(RING_LOST_ABANDONED, 1);
+        }
+    }
 }

@@ -13,6 +13,7 @@
 #define SEEP_THREAD_STATE_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +25,7 @@
 #include "sample.h"
 #include "stack_intern.h"
 
-enum { FRAMES_MAX = 4096 };
+enum { FRAMES_MAX = 4096, FRAMES_FIRST = 128 /* what the scratch begins with; 18 KiB */ };
 
 enum thread_phase {
     THREAD_WIPED = 0,  /* memory of a fork child, or not set up */
@@ -37,14 +38,11 @@ enum thread_phase {
 struct thread_state {
     /* Every event. */
     _Atomic uint32_t phase;
-    _Atomic uint32_t
-        is_own; /* 1; wiped with the page, so that a hook that goes on in a fork child does not end as THREAD_READY */
-    char
-        rest_of_page[ARCH_PAGE_BYTES - 2 * sizeof(uint32_t)]; /* the kernel wipes this page in a fork child, and no other */
-    uint32_t slot_index;
+    _Atomic uint32_t is_own; /* 1; so that a hook that goes on in a fork child does not end as THREAD_READY */
+    uint64_t *limit;         /* no event starts behind this; NULL when there is no chunk, and so in a fork child */
+    char rest_of_page[ARCH_PAGE_BYTES - 16]; /* the kernel wipes this page in a fork child, and no other */
     struct ring_slot *slot;
     uint64_t *cursor; /* next free word of the chunk */
-    uint64_t *limit;  /* no event starts behind this; below cursor when there is no chunk */
     struct ring_chunk *chunk;
     uint64_t last_stamp;
     uint64_t hook_sp; /* stack pointer of the hook that is recording, 0 = none */
@@ -55,16 +53,15 @@ struct thread_state {
     struct outer_call outer[OUTER_CALLS_MAX];
     struct sample_state sample;
     struct thread_state *nested;
-    uint32_t depth; /* 0 = the thread's own, 1.. = nested in that many */
     uint32_t tid;
     uint32_t serial;
 
-    /* Scratch of the capture: return addresses, innermost first. */
-    uint32_t n_frames;
-    uint64_t frame_ip[FRAMES_MAX];
-    struct unwound_frame
-        unwound[FRAMES_MAX + 1]; /* of unwind_reuse.c: the new frames of one capture, innermost first, and what is behind */
+    /* Scratch of the capture, for stacks of up to frames_cap frames; it grows with the stacks that are met. */
+    uint32_t frames_cap;
+    struct unwound_frame *unwound; /* the new frames of one capture, innermost first, and what is behind */
     struct kept_stack kept;
+    void *scratch;      /* what these lie in */
+    uint64_t *frame_ip; /* of the other backends; NULL = not needed yet */
     struct stack_memo memo;
 };
 
@@ -82,6 +79,15 @@ struct thread_state *thread_attach(void);
 /* The state to record with when t is BUSY: t itself again if the busy hook was left for good by a jump out of
  * a signal handler, else its nested one. NULL if that cannot be had (counted). */
 struct thread_state *thread_nested(struct thread_state *t, uint64_t sp);
+
+/* Count the calling thread's hooks that were left for good. Context: no hook of the thread will go on. */
+void thread_count_abandoned(void);
+
+/* Make the scratch larger and forget the kept stack. Returns false where it is at FRAMES_MAX or there is no memory. Context: a hook of t. */
+bool thread_grow_scratch(struct thread_state *t);
+
+/* Room for FRAMES_MAX return addresses; NULL if there is no memory. Context: a hook of t. */
+uint64_t *thread_frame_ips(struct thread_state *t);
 
 /* Before the first thread_attach(): prepare the table of states. Returns 0 or a negative error. */
 MUST_CHECK int thread_states_init(void);

@@ -44,11 +44,19 @@ static uint32_t unwind(struct thread_state *t, uint64_t *ip, uint32_t cap, struc
 }
 
 static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
-    t->n_frames = unwind(t, t->frame_ip, FRAMES_MAX, caller);
-    for (uint32_t i = 0; i < t->n_frames; i++) {
-        cfi_rule(t->frame_ip[i]); /* has the module logged */
+    uint64_t *ip = thread_frame_ips(t);
+    if (!ip) {
+        ring_count_lost(RING_LOST_STACKS, 1);
+        return stack_root();
     }
-    return capture_intern(t);
+    uint32_t n = unwind(t, ip, FRAMES_MAX, caller);
+    for (uint32_t i = 0; i < n; i++) {
+        cfi_rule(ip[i]); /* has the module logged */
+    }
+    if (n == FRAMES_MAX) {
+        ring_count_lost(RING_LOST_CUT_STACKS, 1);
+    }
+    return stack_intern(stack_root(), ip, n);
 }
 
 enum { VERIFY_FRAMES = 512, DIFFERENCES_SHOWN = 8, NOTE_BYTES = 1024 };
@@ -58,7 +66,13 @@ static bool is_same_frame(uint64_t ours, uint64_t theirs) {
     return ours == theirs || ours == theirs + 1;
 }
 
-static void note_difference(const struct thread_state *t, const uint64_t *theirs, uint32_t n_theirs, uint32_t at) {
+/* Two stacks to compare. */
+struct pair {
+    const uint64_t *ours, *theirs;
+    uint32_t n_ours, n_theirs;
+};
+
+static void note_difference(const struct pair *p, uint32_t at) {
     char *note = sys_map_private(NOTE_BYTES);
     if (!note) {
         return;
@@ -67,51 +81,53 @@ static void note_difference(const struct thread_state *t, const uint64_t *theirs
     text_add(&text, "unwinder=verify: frame ");
     text_add_number(&text, at);
     text_add(&text, " of ours ");
-    text_add_number(&text, t->n_frames);
+    text_add_number(&text, p->n_ours);
     text_add(&text, ", libunwind ");
-    text_add_number(&text, n_theirs);
+    text_add_number(&text, p->n_theirs);
     for (uint32_t i = at ? at - 1 : 0; i < at + 3; i++) {
         text_add(&text, "; ours 0x");
-        text_add_hex(&text, i < t->n_frames ? t->frame_ip[i] : 0);
+        text_add_hex(&text, i < p->n_ours ? p->ours[i] : 0);
         text_add(&text, " theirs 0x");
-        text_add_hex(&text, i < n_theirs ? theirs[i] : 0);
+        text_add_hex(&text, i < p->n_theirs ? p->theirs[i] : 0);
     }
     ring_log_append(RING_LOG_NOTE, 0, note, (uint32_t)text.n + 1, NULL, 0);
     sys_unmap(note, NOTE_BYTES);
 }
 
 /* Compare, count, and describe the first few differences. */
-static void compare(const struct thread_state *t, const uint64_t *theirs, uint32_t n_theirs) {
-    uint32_t n = t->n_frames < n_theirs ? t->n_frames : n_theirs;
+static void compare(const struct pair *p) {
+    uint32_t n = p->n_ours < p->n_theirs ? p->n_ours : p->n_theirs;
     uint32_t at = 0;
-    while (at < n && is_same_frame(t->frame_ip[at], theirs[at])) {
+    while (at < n && is_same_frame(p->ours[at], p->theirs[at])) {
         at++;
     }
     atomic_fetch_add_explicit(&ring->n_verified, 1, memory_order_relaxed);
-    bool is_cut = n_theirs >= VERIFY_FRAMES - 16; /* the shim's frames took a few places */
-    if (at == n && (t->n_frames == n_theirs || is_cut)) {
+    bool is_cut = p->n_theirs >= VERIFY_FRAMES - 16; /* the shim's frames took a few places */
+    if (at == n && (p->n_ours == p->n_theirs || is_cut)) {
         return;
     }
     if (atomic_fetch_add_explicit(&ring->n_differing, 1, memory_order_relaxed) < DIFFERENCES_SHOWN) {
-        note_difference(t, theirs, n_theirs, at);
+        note_difference(p, at);
     }
 }
 
 /* The default backend's stack, read back from the tree: what is compared is what is recorded. */
-static void list_frames(struct thread_state *t, uint32_t stack) {
-    t->n_frames = 0;
-    for (uint32_t root = stack_root(); stack != root && stack && t->n_frames < FRAMES_MAX;
-         stack = ring_nodes[stack].parent) {
-        t->frame_ip[t->n_frames++] = ring_nodes[stack].ip;
+static uint32_t list_frames(uint32_t stack, uint64_t *ip, uint32_t cap) {
+    uint32_t n = 0;
+    for (uint32_t root = stack_root(); stack != root && stack && n < cap; stack = ring_nodes[stack].parent) {
+        ip[n++] = ring_nodes[stack].ip;
     }
+    return n;
 }
 
 static uint32_t capture_verified(struct thread_state *t, struct arch_caller caller) {
     uint32_t stack = capture_by_reuse(t, caller);
-    list_frames(t, stack);
-    uint64_t *theirs = &t->frame_ip[FRAMES_MAX - VERIFY_FRAMES];
-    if (t->n_frames <= FRAMES_MAX - VERIFY_FRAMES) {
-        compare(t, theirs, unwind(t, theirs, VERIFY_FRAMES, caller));
+    uint64_t *ip = thread_frame_ips(t);
+    if (ip) {
+        uint64_t *theirs = &ip[FRAMES_MAX - VERIFY_FRAMES];
+        struct pair pair = {.ours = ip, .theirs = theirs, .n_ours = list_frames(stack, ip, FRAMES_MAX - VERIFY_FRAMES)};
+        pair.n_theirs = unwind(t, theirs, VERIFY_FRAMES, caller);
+        compare(&pair);
     }
     return stack;
 }

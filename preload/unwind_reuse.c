@@ -26,6 +26,18 @@ ALWAYS_INLINE uint32_t compare_words(const struct kept_stack *kept, uint32_t n_w
     return (uint32_t)(word - kept->words);
 }
 
+/* The same on another stack than the thread's own, of which an outer part may have been unmapped since. */
+static COLD uint32_t compare_words_asking(const struct kept_stack *kept, uint32_t n_words, struct unwind_bounds *bounds) {
+    while (n_words > 0) {
+        const struct kept_word *word = &kept->words[n_words - 1];
+        if (!unwind_can_read(bounds, word->address, word->address + 8) || unwind_word(word->address) != word->value) {
+            break;
+        }
+        n_words--;
+    }
+    return n_words;
+}
+
 ALWAYS_INLINE bool is_state_of(const struct kept_frame *frame, const struct unwind_cursor *c) {
     return frame->sp == c->sp && frame->ip == c->ip && (!frame->is_fp_live || frame->fp == c->fp);
 }
@@ -90,6 +102,7 @@ struct found {
 /* Unwind until the state of a kept frame is met whose words hold. */
 static struct found unwind_new(struct thread_state *t, struct arch_caller caller) {
     const struct kept_stack *kept = &t->kept;
+    struct unwound_frame *unwound = t->unwound;
     struct unwind_cursor c = {.ip = caller.ip, .sp = caller.sp, .fp = caller.fp};
     uint32_t n_candidates = kept->n_frames;
     enum unwind_result end = UNWIND_END;
@@ -99,43 +112,51 @@ static struct found unwind_new(struct thread_state *t, struct arch_caller caller
             n_candidates--;
         }
         if (n_candidates > 0 && is_state_of(&kept->frames[n_candidates - 1], &c)) {
-            uint32_t left = compare_words(kept, kept->frames[n_candidates - 1].n_words);
+            uint32_t n_words = kept->frames[n_candidates - 1].n_words;
+            uint32_t left = LIKELY(!kept->is_elsewhere) ? compare_words(kept, n_words)
+                                                        : compare_words_asking(kept, n_words, &t->bounds);
             if (LIKELY(left == 0)) {
                 break;
             }
             n_candidates = kept->word_frame[left - 1]; /* frames outside of the step that read it may still stand */
         }
-        struct unwound_frame *frame = &t->unwound[n++];
+        struct unwound_frame *frame = &unwound[n++];
         frame->at = c;
         frame->rule = cfi_rule(c.ip);
         end = unwind_step(&c, frame->rule, &t->bounds);
-        if (UNLIKELY(end != UNWIND_CALLER || n == FRAMES_MAX)) {
+        if (UNLIKELY(end != UNWIND_CALLER || n == t->frames_cap)) {
             n_candidates = 0;
             break;
         }
     }
-    t->unwound[n].at = c;
+    unwound[n].at = c;
     return (struct found){.n = n, .n_kept = n_candidates, .end = end};
 }
 
-uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
+/* The stack does not fit the scratch: make that larger and begin anew, or cut the stack off. */
+static COLD struct found unwind_deep(struct thread_state *t, struct arch_caller caller) {
+    struct found found;
+    bool has_grown;
+    t->kept.n_frames = 0;
+    do {
+        has_grown = thread_grow_scratch(t);
+        found = unwind_new(t, caller);
+    } while (has_grown && found.n == t->frames_cap);
+    if (found.n == t->frames_cap) {
+        found.end = UNWIND_CUT;
+    }
+    return found;
+}
+
+/* Put the new frames on the kept ones. Returns the stack's id. */
+ALWAYS_INLINE uint32_t keep_found(struct thread_state *t, const struct found *found, uint32_t root) {
     struct kept_stack *kept = &t->kept;
-    uint32_t root = stack_root();
-    if (UNLIKELY(kept->root != root)) {
-        kept->root = root;
-        kept->n_frames = 0;
-    }
-    struct found found = unwind_new(t, caller);
-    if (UNLIKELY(found.n == FRAMES_MAX || found.n_kept + found.n > FRAMES_MAX)) {
-        kept->n_frames = 0;
-        return capture_by_cfi(t, caller);
-    }
-    kept->n_frames = found.n_kept;
-    kept->n_words = found.n_kept ? kept->frames[found.n_kept - 1].n_words : 0;
-    uint32_t stack = found.n_kept ? kept->frames[found.n_kept - 1].stack : root;
-    bool has_read = found.n_kept > 0 || found.end == UNWIND_END_READ; /* the outermost new frame's step */
+    kept->n_frames = found->n_kept;
+    kept->n_words = found->n_kept ? kept->frames[found->n_kept - 1].n_words : 0;
+    uint32_t stack = found->n_kept ? kept->frames[found->n_kept - 1].stack : root;
+    bool has_read = found->n_kept > 0 || found->end == UNWIND_END_READ; /* the outermost new frame's step */
     bool is_interrupted = false;
-    for (uint32_t i = found.n; i-- > 0;) {
+    for (uint32_t i = found->n; i-- > 0;) {
         uint32_t child = stack_child_memo(&t->memo, stack, t->unwound[i].at.ip);
         if (UNLIKELY(!child)) {
             ring_count_lost(RING_LOST_STACKS, 1);
@@ -147,11 +168,30 @@ uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
         keep(kept, &t->unwound[i], has_read, stack);
         has_read = true;
     }
-    if (UNLIKELY((found.n_kept == 0 && found.end == UNWIND_END_HALF) || is_interrupted)) {
-        kept->n_frames =
-            0; /* there is no telling by which words it ended; or the stack that was interrupted may be unmapped by then */
+    if (UNLIKELY((found->n_kept == 0 && found->end == UNWIND_END_HALF) || is_interrupted)) {
+        kept->n_frames = 0; /* there is no telling by which words it ended; or the stack that was interrupted may be unmapped by then */
     }
     return stack;
+}
+
+uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
+    struct kept_stack *kept = &t->kept;
+    uint32_t root = stack_root();
+    bool is_elsewhere = unwind_begin(&t->bounds, caller.sp);
+    if (UNLIKELY(kept->root != root || kept->is_elsewhere != is_elsewhere)) {
+        kept->root = root;
+        kept->is_elsewhere = is_elsewhere;
+        kept->n_frames = 0;
+    }
+    struct found found = unwind_new(t, caller);
+    if (UNLIKELY(found.n + found.n_kept >= t->frames_cap)) {
+        found = unwind_deep(t, caller);
+    }
+    kept->is_cut = found.n_kept ? kept->is_cut : found.end == UNWIND_CUT;
+    if (UNLIKELY(kept->is_cut)) {
+        ring_count_lost(RING_LOST_CUT_STACKS, 1);
+    }
+    return keep_found(t, &found, root);
 }
 
 const struct unwinder_ops unwinder_reuse = {.name = "reuse", .init = NULL, .capture = capture_by_reuse};

@@ -1,14 +1,47 @@
 /* unwind_step.c - the rare kinds of frames; see unwind_step.h. */
 #include "unwind_step.h"
 
-#include "ring_file.h"
 #include "sys.h"
 
-COLD bool unwind_extend(struct unwind_bounds *bounds, uint64_t sp, uint64_t end) {
-    if (sp <= bounds->low || sp > bounds->high) { /* another stack than before */
-        bounds->low = bounds->high = (sp - 1) & ~(uint64_t)(ARCH_PAGE_BYTES - 1);
+enum { OWN_STEP_MAX = 1 << 26 }; /* what lies further below the known part of the own stack is taken for another one */
+
+static uint64_t page_of(uint64_t address) {
+    return address & ~(uint64_t)(ARCH_PAGE_BYTES - 1);
+}
+
+/* Whether the thread's own stack reaches down to an address: then every page in between can be read. */
+static COLD bool extend_own(struct unwind_bounds *bounds, uint64_t low) {
+    if (low >= bounds->own_high || (low < bounds->own_low && bounds->own_low - low > OWN_STEP_MAX)) {
+        return false;
     }
-    while (bounds->high < end) {
+    if (bounds->gap > low && !sys_is_readable(bounds->gap)) {
+        return false; /* as before */
+    }
+    bounds->gap = 0;
+    while (low < bounds->own_low) {
+        uint64_t page = page_of(bounds->own_low - 1);
+        if (!sys_is_readable(page)) {
+            bounds->gap = page;
+            return false;
+        }
+        bounds->own_low = page;
+    }
+    return true;
+}
+
+COLD bool unwind_begin_elsewhere(struct unwind_bounds *bounds, uint64_t sp) {
+    bounds->low = bounds->high = 0;
+    return !extend_own(bounds, sp);
+}
+
+COLD bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
+    if (high <= bounds->own_high && extend_own(bounds, low)) {
+        return true;
+    }
+    if (low < bounds->low || low > bounds->high) {
+        bounds->low = bounds->high = page_of(low); /* begin with this stack */
+    }
+    while (bounds->high < high) {
         if (!sys_is_readable(bounds->high)) {
             return false;
         }
@@ -20,12 +53,12 @@ COLD bool unwind_extend(struct unwind_bounds *bounds, uint64_t sp, uint64_t end)
 /* A realigned frame: the CFA is kept in memory below fp, the caller's fp at fp. */
 static enum unwind_result step_deref(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds) {
     uint64_t slot = c->fp - cfi_rule_offset(rule);
-    if (!unwind_is_plausible(c->fp + 8, c->sp, bounds->stack_high) || (slot & 7) || slot < c->sp ||
+    if (!unwind_is_plausible(c->fp + 8, c->sp, bounds->own_high) || (slot & 7) || slot < c->sp ||
         !unwind_can_read(bounds, c->sp, c->fp + 8)) {
         return UNWIND_END;
     }
     uint64_t cfa = unwind_word(slot);
-    if (!unwind_is_plausible(cfa, c->sp, bounds->stack_high) || !unwind_can_read(bounds, c->sp, cfa)) {
+    if (!unwind_is_plausible(cfa, c->sp, bounds->own_high) || !unwind_can_read(bounds, c->sp, cfa)) {
         return UNWIND_END_HALF;
     }
     c->fp = unwind_word(c->fp);
@@ -49,7 +82,7 @@ static enum unwind_result step_signal(struct unwind_cursor *c, struct unwind_bou
 /* No CFI: a frame pointer chain, as long as it stays on the thread's own stack. */
 static enum unwind_result step_guess(struct unwind_cursor *c, struct unwind_bounds *bounds) {
     uint64_t frame = c->fp;
-    if (frame < c->sp || (frame & 7) || frame + 16 > bounds->stack_high || !unwind_can_read(bounds, c->sp, frame + 16)) {
+    if (frame < c->sp || (frame & 7) || frame + 16 > bounds->own_high || !unwind_can_read(bounds, c->sp, frame + 16)) {
         return UNWIND_END;
     }
     c->fp = unwind_word(frame);
@@ -67,8 +100,7 @@ NOINLINE enum unwind_result unwind_step_rare(struct unwind_cursor *c, uint32_t r
     case CFI_GUESS:
         return step_guess(c, bounds);
     case CFI_COMPLEX:
-        ring_count_lost(RING_LOST_CUT_STACKS, 1);
-        return UNWIND_END;
+        return rule == CFI_NO_ENTRY && c->fp == 0 ? UNWIND_END : UNWIND_CUT;
     default:
         return UNWIND_END;
     }

@@ -2,8 +2,8 @@
  *
  * Memory is read where CFI says that the caller's registers are. CFI of a running function is right by construction of the
  * program's exceptions, except at the end of a stack that was made by hand; so no step goes downwards, none leaves the thread's own stack,
- * and each page is asked for (once per thread and stack) before it is read. Only code without CFI is guessed at, by frame pointers,
- * and only within the thread's own stack.
+ * and each page is asked for before it is read: once where it is the thread's own stack, in every capture where it is another. Only code
+ * without CFI is guessed at, by frame pointers, and only within the thread's own stack.
  *
  * What a step read need not be noted: each word went into the caller's state, so they can be told afterwards, for the frames that
  * are to be kept (kept_stack.h).
@@ -26,6 +26,7 @@ enum unwind_result {
     UNWIND_END_READ = 1, /* the words of the rule, now in the cursor, say that there is no caller */
     UNWIND_END = 2,      /* no caller; nothing was read */
     UNWIND_END_HALF = 3, /* no caller; only some of the words were read, and the cursor does not have them */
+    UNWIND_CUT = 4,      /* there is a caller, but no telling where; nothing was read */
 };
 
 /* The words that a step read, in reading order. */
@@ -42,11 +43,22 @@ enum unwind_result unwind_step_rare(struct unwind_cursor *c, uint32_t rule, stru
  * A step of the usual kinds reads the caller's fp at its slot, if there is one, and then the caller's ip right below the CFA. */
 struct unwind_read unwind_words_rare(const struct unwound_frame *frame, const struct unwind_cursor *after);
 
-/* Whether [sp, end) can be read, asking the kernel about pages not known yet. */
-bool unwind_extend(struct unwind_bounds *bounds, uint64_t sp, uint64_t end);
+/* The rare halves of the two below. */
+bool unwind_begin_elsewhere(struct unwind_bounds *bounds, uint64_t sp);
+bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high);
 
-ALWAYS_INLINE bool unwind_can_read(struct unwind_bounds *bounds, uint64_t sp, uint64_t end) {
-    return LIKELY(sp > bounds->low && end <= bounds->high) || unwind_extend(bounds, sp, end);
+ALWAYS_INLINE bool unwind_is_own(const struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
+    return low >= bounds->own_low && high <= bounds->own_high;
+}
+
+/* Begin a capture at sp. Returns whether that is on another stack than the thread's own. */
+ALWAYS_INLINE bool unwind_begin(struct unwind_bounds *bounds, uint64_t sp) {
+    return UNLIKELY(!unwind_is_own(bounds, sp, sp + 8)) && unwind_begin_elsewhere(bounds, sp);
+}
+
+/* Whether [low, high) can be read. */
+ALWAYS_INLINE bool unwind_can_read(struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
+    return LIKELY(unwind_is_own(bounds, low, high)) || unwind_ask(bounds, low, high);
 }
 
 ALWAYS_INLINE uint64_t unwind_word(uint64_t address) {
@@ -68,7 +80,7 @@ ALWAYS_INLINE enum unwind_result unwind_step(struct unwind_cursor *c, uint32_t r
     uint64_t fp_slot = cfi_rule_fp_slot(rule);
     /* Interrupted after `pop fp`, a function has its caller's fp below sp, where a signal leaves it alone (the red zone). */
     uint64_t lowest = UNLIKELY(fp_slot > cfa - c->sp) ? cfa - fp_slot : c->sp;
-    if (UNLIKELY(!unwind_is_plausible(cfa, c->sp, bounds->stack_high) || c->sp - lowest > ARCH_RED_ZONE_BYTES) ||
+    if (UNLIKELY(!unwind_is_plausible(cfa, c->sp, bounds->own_high) || c->sp - lowest > ARCH_RED_ZONE_BYTES) ||
         !unwind_can_read(bounds, lowest, cfa)) {
         return UNWIND_END;
     }

@@ -117,6 +117,7 @@ static void write_losses(struct collector *c) {
     atomic_store_explicit(&lost[RING_LOST_LATE], c->merge.n_late, memory_order_relaxed);
     atomic_store_explicit(&lost[RING_LOST_UNKNOWN_FREES], c->matcher.counts.unknown_frees, memory_order_relaxed);
     atomic_store_explicit(&lost[RING_LOST_IMPLICIT_FREES], c->matcher.counts.implicit_frees, memory_order_relaxed);
+    atomic_store_explicit(&lost[RING_LOST_UNDOS], c->matcher.counts.dropped_undos, memory_order_relaxed);
     for (int i = 0; i < RING_N_LOST; i++) {
         uint64_t n = atomic_load_explicit(&lost[i], memory_order_relaxed);
         if (n != c->lost_written[i]) {

@@ -119,6 +119,7 @@ ALWAYS_INLINE bool apply_free(struct matcher *m, uint32_t i, const struct ring_e
 static COLD void apply_undo(struct matcher *m, const struct ring_event *e) {
     struct thread *t = &m->threads->threads[e->thread];
     if (!t->has_free || t->free_address != e->address) {
+        m->counts.dropped_undos++;
         return;
     }
     t->has_free = false;
@@ -130,6 +131,7 @@ static COLD void apply_undo(struct matcher *m, const struct ring_event *e) {
     struct live_block before = live_map_put(&m->live, e->address, LIVE_LARGE_BYTES, t->free_block);
     if (before.info != 0) {
         live_map_put(&m->live, e->address, LIVE_LARGE_BYTES, before);
+        m->counts.dropped_undos++;
         return;
     }
     t->last_info = t->is_free_temporary ? t->free_block.info : t->last_info;

@@ -25,7 +25,7 @@ enum { MATCHER_TOKENS = MERGE_EVENTS * 2 }; /* an event makes at most two */
 
 struct matcher_counts {
     uint64_t allocations, frees, undos;
-    uint64_t implicit_frees, unknown_frees;
+    uint64_t implicit_frees, unknown_frees, dropped_undos;
 };
 
 struct matcher {

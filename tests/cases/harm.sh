@@ -32,7 +32,12 @@ case_hand_made_stack() {
 }
 
 case_fork_in_handler() {
-    unharmed 10 untraced-forks "$TARGETS/fork_in_handler"
+    unharmed 10 untraced-forks "$TARGETS/fork_in_handler" fork
+}
+
+# _Fork runs no fork handlers, and its child comes back into the parent's unfinished hook.
+case_fork_in_handler_async() {
+    unharmed 10 untraced-forks "$TARGETS/fork_in_handler" _Fork
 }
 
 # The vfork children's own two events each are counted as lost; nothing else is.

@@ -162,7 +162,7 @@ books_case() {
     local how module compare=() mode=run trace told=
     local -a command environment
     read -ra command <<<"$1"
-    read -ra environment <<<"$2"
+    read -ra environment <<<"${2//@/$TARGETS/}"
     module=${command[0]}
     trace=$PWD/trace.seep
     command[0]=$TARGETS/$module

@@ -116,7 +116,7 @@ def main():
     if args.must_lose and not lost:
         problem("no event was lost, so this tested nothing")
     for fact in report["trace"]["lost"]:
-        if fact["kind"] in ("unknown-frees", "implicit-frees", "late") and fact["count"] and not args.lost_ok:
+        if fact["kind"] in ("unknown-frees", "implicit-frees", "undos", "late") and fact["count"] and not args.lost_ok:
             problem("%d %s" % (fact["count"], fact["text"]))
     check_sums(report)
     found, others = check_sites(args, report, books)

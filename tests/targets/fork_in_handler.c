@@ -1,8 +1,11 @@
 /* fork_in_handler.c - a timer's handler forks wherever it strikes, also inside the allocator's hooks; the children go on
- * allocating. None may die of it, and the parent's own books must stay right. */
+ * allocating. None may die of it, and the parent's own books must stay right.
+ *
+ * Usage: fork_in_handler fork|_Fork */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,13 +14,14 @@ enum { CHILDREN = 150, CHILD_CALLS = 2000, BATCH = 200 };
 
 static volatile sig_atomic_t n_children, is_child;
 static pid_t children[CHILDREN];
+static pid_t (*make_child)(void);
 
 static void fork_now(int signal_number) {
     (void)signal_number;
     if (is_child || n_children >= CHILDREN) {
         return;
     }
-    pid_t pid = fork();
+    pid_t pid = make_child();
     if (pid == 0) {
         is_child = 1;
         return;
@@ -26,7 +30,8 @@ static void fork_now(int signal_number) {
     n_children = n_children + 1;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    make_child = argc > 1 && strcmp(argv[1], "_Fork") == 0 ? _Fork : fork;
     struct sigaction action = {.sa_handler = fork_now, .sa_flags = SA_RESTART};
     struct itimerval every = {{0, 500}, {0, 500}};
     long n_calls = 0, n_child_calls = 0;

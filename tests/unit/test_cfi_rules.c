@@ -49,7 +49,7 @@ static int place_of(Dwarf_Frame *frame, int reg, int64_t *offset) {
 static uint32_t rule_by_libdw(Dwarf_CFI *cfi, uint64_t vaddr) {
     Dwarf_Frame *frame;
     if (dwarf_cfi_addrframe(cfi, vaddr, &frame) != 0) {
-        return CFI_END;
+        return CFI_NO_ENTRY;
     }
     bool is_signal = false;
     Dwarf_Addr start, end;
@@ -110,7 +110,7 @@ static void check_object(const struct object *o, struct tally *tally) {
             uint32_t theirs = rule_by_libdw(cfi, pc - o->bias);
             tally->n_pcs++;
             tally->n_kind[cfi_rule_kind(ours)]++;
-            tally->n_complex += cfi_rule_kind(ours) == CFI_COMPLEX && !is_assembly(o->path);
+            tally->n_complex += ours == CFI_COMPLEX && !is_assembly(o->path);
             if (!agrees(ours, theirs) && tally->n_differing++ < 5) {
                 printf("# %s pc %#lx: ours %#x, libdw %#x\n", o->path, (unsigned long)(pc - o->bias), ours, theirs);
             }

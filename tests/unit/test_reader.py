@@ -102,12 +102,12 @@ def test_figures(tap, reader):
 
 def test_epochs(tap, reader):
     w = trace_write.TraceWriter()
-    for ident, epoch, start in ((1, 0, 0x1000), (2, 0, 0x8000), (3, 1, 0x8000), (4, 0, 0x5000)):
-        w.module(ident, 7, epoch, start, start, start + 0x1000, b"\1", "m%d" % ident)
+    for ident, epoch, start in ((1, 0, 0x100000), (2, 0, 0x800000), (3, 1, 0x800000), (4, 0, 0x500000)):
+        w.module(ident, 7, epoch, start, start, start + 0x100000, b"\1", "m%d" % ident)
     w.epoch(7, 1, [2, 4])
-    old, root = w.stack(0, 0x8123), w.stack(0, 1)
-    stacks = {old: 2, w.stack(root, 0x8123): 3, w.stack(old, 0x1010): 1, w.stack(old, 0x2000): 1, w.stack(old, 0x2001): 0,
-              w.stack(old, 0x1000): 0, w.stack(old, 0x5123): 4, w.stack(root, 0x5123): 0, root: 0}
+    old, root = w.stack(0, 0x800123), w.stack(0, 1)
+    stacks = {old: 2, w.stack(root, 0x800123): 3, w.stack(old, 0x100010): 1, w.stack(old, 0x200000): 1, w.stack(old, 0x200001): 0,
+              w.stack(old, 0x100000): 0, w.stack(old, 0x500123): 4, w.stack(root, 0x500123): 0, root: 0}
     w.alloc(0, "a", old, 1)
     w.end()
     got, _, err = reader.dump(w.image())

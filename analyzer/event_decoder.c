@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "ring.h"
 #include "stack_model.h"
 #include "trace_format.h"
 #include "varint.h"
@@ -109,6 +110,8 @@ static const char *check_place(const struct event_decoder *d, struct event_block
 
 /* ---- definitions ---- */
 
+enum { STACK_DEPTH_MAX = RING_FRAMES_MAX + 1 }; /* and the root of its epoch */
+
 static const char why_stack[] = "a block of events with a malformed call stack";
 
 static const char *read_stacks(struct event_decoder *d, const struct event_block *b, struct byte_reader *codes,
@@ -133,8 +136,10 @@ static const char *read_stacks(struct event_decoder *d, const struct event_block
             ip = d->last_literal_ip += (uint64_t)zigzag_decode(varint_get(literals));
         }
         stack_learn(pair, ip);
-        d->stacks[id].ip = ip;
-        d->stacks[id].parent = parent;
+        d->stacks[id] = (struct stack){.ip = ip, .parent = parent, .depth = d->stacks[parent].depth + 1};
+        if (d->stacks[id].depth > STACK_DEPTH_MAX) {
+            return why_stack;
+        }
     }
     return literals->is_failed || byte_reader_left(literals) || byte_reader_left(codes) ? why_stack : NULL;
 }

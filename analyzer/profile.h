@@ -29,10 +29,12 @@ void cost_add(struct cost *to, const struct cost *cost);
 
 /* A node of the call tree. Index 0 is the root and stands for "no stack recorded". A parent's index is always smaller. */
 struct stack {
-    uint64_t ip;     /* return address: look up ip - 1; an ip < 4096 with parent 0 is an epoch root and not a frame */
+    uint64_t
+        ip; /* return address: look up ip - 1; an ip < RING_EPOCHS_MAX with parent 0 is an epoch root and not a frame */
     uint32_t parent; /* index into stacks */
     uint32_t module; /* index into modules + 1; 0 = in none. The module mapped at that address in the stack's epoch */
     uint32_t cost;   /* index into costs: of the allocations made with exactly this stack. 0 = none, as for most nodes */
+    uint32_t depth;  /* frames, and the epoch's root if it has one */
 };
 
 struct module {

@@ -258,18 +258,20 @@ static bool has_untraced_children(const struct profile *p) {
 
 static void print_summary(const char *trace, const struct profile *p) {
     uint64_t n_lost = p->lost_events + p->n_events_missing;
-    diag_error("trace in %s: %s%" PRIu64 " allocations, %" PRIu64 " B unreleased in %" PRIu64 " blocks, %" PRIu64
+    diag_error("trace in %s: %s%" PRIu64 " allocations, %" PRIu64 " B unreleased in %" PRIu64 " blocks, %s%" PRIu64
                " events lost%s%s; read it with: seep report %s",
                trace, p->sample_bytes ? "about " : "", p->total.calls, p->total.unreleased_bytes,
-               p->total.unreleased_blocks, n_lost, p->is_complete ? "" : ", not complete",
-               has_untraced_children(p) ? ", child processes not traced" : "", trace);
+               p->total.unreleased_blocks, p->is_complete ? "" : "at least ", n_lost,
+               p->is_complete ? "" : ", its end is missing", has_untraced_children(p) ? ", child processes not traced" : "",
+               trace);
 }
 
 /* Say on one line what became of the trace. */
 static void tell_trace(const char *trace) {
     if (!wait_for_trace(trace)) {
         diag_error(
-            "no trace was written: %s did not appear; the program may have dropped LD_PRELOAD or refused new processes",
+            "no trace was written: %s did not appear; unless a line above says why, the program has dropped LD_PRELOAD or "
+            "refuses new processes",
             trace);
         return;
     }

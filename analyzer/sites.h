@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "profile.h"
+#include "ring.h"
 #include "symbolize.h"
 
 enum site_order { SITE_BY_CALLS, SITE_BY_PEAK, SITE_BY_UNRELEASED, SITE_BY_TEMPORARY, SITE_N_ORDERS };
@@ -73,7 +74,7 @@ size_t site_rank_stacks(const struct sites *sites, const struct site *site, enum
 
 /* Whether a stack is a frame, and not the root of the tree or of an epoch. */
 static inline bool stack_is_frame(const struct stack *stack) {
-    return stack->ip >= 4096 || (stack->parent != 0 && stack->ip != 0);
+    return stack->ip >= RING_EPOCHS_MAX || (stack->parent != 0 && stack->ip != 0);
 }
 
 #endif

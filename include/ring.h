@@ -160,6 +160,8 @@ struct ring_node {
     uint32_t unused;
 };
 
+enum { RING_FRAMES_MAX = 4096 }; /* of one stack; what is further out is cut off */
+
 enum { RING_EPOCHS_MAX = 65536 }; /* below every address that code can have (vm.mmap_min_addr) */
 
 /* Event words: kind in bits 0-2, time since the previous event of the thread in bits 3-19 (clock ticks), address >> 3 in

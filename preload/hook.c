@@ -23,7 +23,7 @@ struct thread_state *hook_state_slow(uint64_t sp) {
     if (phase == THREAD_OUTER) {
         outer_drop_left(t, sp);
     }
-    if (phase == THREAD_IGNORE && t && t->hook_sp) {
+    if (phase == THREAD_IGNORE && t && t->is_libunwind_ready) {
         ring_count_lost(RING_LOST_NESTED, 1); /* a handler that interrupted libunwind */
     }
     return phase == THREAD_IGNORE ? NULL : t;

@@ -41,8 +41,8 @@ struct unwind_cursor {
  * unknown and what lies behind it may go at any time, so it is asked about anew in each capture. */
 struct unwind_bounds {
     uint64_t own_low, own_high; /* the thread's own stack, as far down as it has been found readable */
-    uint64_t gap;               /* an address below that was not readable: what is further down is another stack; 0 = none */
-    uint64_t low, high;         /* pages of another stack, found readable in this capture */
+    uint64_t gap;       /* an address below that was not readable: what is further down is another stack; 0 = none */
+    uint64_t low, high; /* pages of another stack, found readable in this capture */
 };
 
 /* A frame just unwound: its state and its rule. With its caller's state they tell which words the step read. */

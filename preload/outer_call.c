@@ -111,19 +111,25 @@ static void set_phase_after(struct thread_state *t) {
     }
 }
 
+/* What was given out inside a call was so inside the one around it. */
+static void pass_on(struct outer_call *around, const struct outer_call *inner) {
+    for (uint32_t i = 0; i < OUTER_RECORDED; i++) {
+        void *p = inner->recorded[OUTER_RECORDED - 1 - i];
+        if (p) {
+            note_recorded(around, p);
+        }
+    }
+    around->is_claimed |= inner->is_claimed;
+}
+
 /* Take the call of that caller off the thread's list, as it was; one of that caller with nothing on record if it is not there. */
 static struct outer_call leave(struct arch_caller caller) {
     struct outer_call left = {.caller = caller, .site = caller};
     struct thread_state *t = state_of_calls();
     if (t && t->n_outer && t->outer[t->n_outer - 1].caller.sp == caller.sp) {
         left = t->outer[--t->n_outer];
-        for (uint32_t i = OUTER_RECORDED; t->n_outer && i-- > 0;) {
-            if (left.recorded[i]) {
-                note_recorded(&t->outer[t->n_outer - 1], left.recorded[i]);
-            }
-        }
         if (t->n_outer) {
-            t->outer[t->n_outer - 1].is_claimed |= left.is_claimed;
+            pass_on(&t->outer[t->n_outer - 1], &left);
         }
         set_phase_after(t);
     }

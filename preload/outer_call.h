@@ -27,8 +27,8 @@ struct outer_call {
     struct arch_caller
         site; /* what its block is recorded with: its caller's, or that of the call around it that wants the same block */
     size_t size;
-    size_t slack;   /* how much more than size the function may ask malloc for */
-    void *freed;    /* block that the call gives back, on record already; NULL if none, or if it has been given out again */
+    size_t slack; /* how much more than size the function may ask malloc for */
+    void *freed;  /* block that the call gives back, on record already; NULL if none, or if it has been given out again */
     void *recorded[OUTER_RECORDED]; /* blocks given out inside that are alive, newest first: on record already */
     bool is_alloc;                  /* it gives out a block */
     bool is_claimed;                /* one of them was recorded as the call's own */

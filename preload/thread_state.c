@@ -70,7 +70,7 @@ static void set_scratch(struct thread_state *t, void *memory, uint32_t cap) {
 bool thread_grow_scratch(struct thread_state *t) {
     void *memory = t->scratch;
     uint32_t cap = t->frames_cap;
-    void *larger = cap < FRAMES_MAX ? sys_map_private(scratch_bytes(cap * 2)) : NULL;
+    void *larger = cap < RING_FRAMES_MAX ? sys_map_private(scratch_bytes(cap * 2)) : NULL;
     if (!larger) {
         return false;
     }
@@ -83,7 +83,7 @@ bool thread_grow_scratch(struct thread_state *t) {
 
 uint64_t *thread_frame_ips(struct thread_state *t) {
     if (!t->frame_ip) {
-        t->frame_ip = sys_map_private(FRAMES_MAX * sizeof *t->frame_ip);
+        t->frame_ip = sys_map_private(RING_FRAMES_MAX * sizeof *t->frame_ip);
     }
     return t->frame_ip;
 }
@@ -138,6 +138,7 @@ static struct thread_state *state_new(void) {
     t->bounds = (struct unwind_bounds){.own_low = own_high, .own_high = own_high};
     t->n_outer = 0;
     t->nested = NULL;
+    t->is_libunwind_ready = false;
     t->tid = (uint32_t)tid;
     t->kept.n_frames = 0;
     return t;

@@ -25,7 +25,7 @@
 #include "sample.h"
 #include "stack_intern.h"
 
-enum { FRAMES_MAX = 4096, FRAMES_FIRST = 128 /* what the scratch begins with; 18 KiB */ };
+enum { FRAMES_FIRST = 128 /* what the scratch begins with; 18 KiB */ };
 
 enum thread_phase {
     THREAD_WIPED = 0,  /* memory of a fork child, or not set up */
@@ -60,8 +60,9 @@ struct thread_state {
     uint32_t frames_cap;
     struct unwound_frame *unwound; /* the new frames of one capture, innermost first, and what is behind */
     struct kept_stack kept;
-    void *scratch;      /* what these lie in */
-    uint64_t *frame_ip; /* of the other backends; NULL = not needed yet */
+    void *scratch;           /* what these lie in */
+    uint64_t *frame_ip;      /* of the other backends; NULL = not needed yet */
+    bool is_libunwind_ready; /* it allocates at a thread's first call only; hooks in later ones are a signal handler's */
     struct stack_memo memo;
 };
 
@@ -83,10 +84,10 @@ struct thread_state *thread_nested(struct thread_state *t, uint64_t sp);
 /* Count the calling thread's hooks that were left for good. Context: no hook of the thread will go on. */
 void thread_count_abandoned(void);
 
-/* Make the scratch larger and forget the kept stack. Returns false where it is at FRAMES_MAX or there is no memory. Context: a hook of t. */
+/* Make the scratch larger and forget the kept stack. Returns false where it is at RING_FRAMES_MAX or there is no memory. Context: a hook of t. */
 bool thread_grow_scratch(struct thread_state *t);
 
-/* Room for FRAMES_MAX return addresses; NULL if there is no memory. Context: a hook of t. */
+/* Room for RING_FRAMES_MAX return addresses; NULL if there is no memory. Context: a hook of t. */
 uint64_t *thread_frame_ips(struct thread_state *t);
 
 /* Before the first thread_attach(): prepare the table of states. Returns 0 or a negative error. */

@@ -14,7 +14,7 @@ static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
     enum unwind_result result = UNWIND_CALLER;
     uint32_t n = 0;
     unwind_begin(&t->bounds, c.sp);
-    while (result == UNWIND_CALLER && n < FRAMES_MAX) {
+    while (result == UNWIND_CALLER && n < RING_FRAMES_MAX) {
         ip[n++] = c.ip;
         result = unwind_step(&c, cfi_rule(c.ip), &t->bounds);
     }

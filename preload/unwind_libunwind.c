@@ -30,6 +30,7 @@ static uint32_t unwind(struct thread_state *t, uint64_t *ip, uint32_t cap, struc
     atomic_store_explicit(&t->phase, THREAD_IGNORE, memory_order_relaxed);
     int got = backtrace_of((void **)ip, (int)cap);
     atomic_store_explicit(&t->phase, THREAD_BUSY, memory_order_relaxed);
+    t->is_libunwind_ready = true;
     errno = saved;
     uint32_t n = got > 0 ? (uint32_t)got : 0;
     uint32_t first = 0;
@@ -49,11 +50,11 @@ static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
         ring_count_lost(RING_LOST_STACKS, 1);
         return stack_root();
     }
-    uint32_t n = unwind(t, ip, FRAMES_MAX, caller);
+    uint32_t n = unwind(t, ip, RING_FRAMES_MAX, caller);
     for (uint32_t i = 0; i < n; i++) {
         cfi_rule(ip[i]); /* has the module logged */
     }
-    if (n == FRAMES_MAX) {
+    if (n == RING_FRAMES_MAX) {
         ring_count_lost(RING_LOST_CUT_STACKS, 1);
     }
     return stack_intern(stack_root(), ip, n);
@@ -124,8 +125,9 @@ static uint32_t capture_verified(struct thread_state *t, struct arch_caller call
     uint32_t stack = capture_by_reuse(t, caller);
     uint64_t *ip = thread_frame_ips(t);
     if (ip) {
-        uint64_t *theirs = &ip[FRAMES_MAX - VERIFY_FRAMES];
-        struct pair pair = {.ours = ip, .theirs = theirs, .n_ours = list_frames(stack, ip, FRAMES_MAX - VERIFY_FRAMES)};
+        uint64_t *theirs = &ip[RING_FRAMES_MAX - VERIFY_FRAMES];
+        struct pair pair = {
+            .ours = ip, .theirs = theirs, .n_ours = list_frames(stack, ip, RING_FRAMES_MAX - VERIFY_FRAMES)};
         pair.n_theirs = unwind(t, theirs, VERIFY_FRAMES, caller);
         compare(&pair);
     }

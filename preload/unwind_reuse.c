@@ -169,7 +169,8 @@ ALWAYS_INLINE uint32_t keep_found(struct thread_state *t, const struct found *fo
         has_read = true;
     }
     if (UNLIKELY((found->n_kept == 0 && found->end == UNWIND_END_HALF) || is_interrupted)) {
-        kept->n_frames = 0; /* there is no telling by which words it ended; or the stack that was interrupted may be unmapped by then */
+        kept->n_frames =
+            0; /* there is no telling by which words it ended; or the stack that was interrupted may be unmapped by then */
     }
     return stack;
 }

@@ -5,6 +5,7 @@
 unharmed() {
     local slack=$1 allowed=$2 native=0 traced=0
     shift 2
+    rm -f trace.seep
     "$@" >native.out 2>native.err </dev/null || native=$?
     "$SEEP" run -o trace.seep -- "$@" >out 2>err </dev/null || traced=$?
     [ $native = $traced ] || fail "exit status $traced, must be $native: $(tail -3 err)"
@@ -29,6 +30,39 @@ case_dlclose_race() {
 
 case_hand_made_stack() {
     unharmed 0 none "$TARGETS/hand_made_stack"
+}
+
+case_stack_neighbour() {
+    unharmed 5 none "$TARGETS/stack_neighbour"
+    SEEP_OPTIONS=unwinder=cfi unharmed 5 none "$TARGETS/stack_neighbour"
+}
+
+# What a thread costs is taken from the limits of the host.
+case_limited_threads() {
+    unharmed 0 none "$TARGETS/limited_threads"
+}
+
+# No stack ends early where a handler interrupted an epilogue, and none is another than libunwind's.
+case_epilogues() {
+    unharmed 5 none "$TARGETS/epilogues"
+    compare_stacks "$LIBSEEP" "$TARGETS/epilogues"
+    has compared '^[0-9]{3,} compared 0 differ$'
+}
+
+# Four of five allocations are below such frames, and all of those are told.
+case_cut_stacks() {
+    unharmed 5 cut-stacks "$TARGETS/cut_stacks"
+    local told counted
+    told=$(sed -n 's/^calls \([0-9]*\)$/\1/p' err)
+    counted=$(json report.json '.trace.lost[] | select(.kind == "cut-stacks").count')
+    [ "$counted" = $((told * 4 / 5)) ] || fail "$counted stacks counted as cut"
+}
+
+# Addresses are used again by other libraries, more often than there once were numbers for that.
+case_many_dlcloses() { # 60 s
+    BOOKS=$PWD/books "$SEEP" run -o trace.seep -- "$TARGETS/library_reopen" 6000 >out 2>err || fail "exit status $?"
+    report_json trace.seep >report.json
+    python3 "$LIB/compare_books.py" books report.json --module library_reopen || fail "the report is wrong"
 }
 
 case_fork_in_handler() {

@@ -71,3 +71,10 @@ case_undefined_behaviour() { # 900 s
         rm -f trace.seep*
     done
 }
+
+# More closed libraries than there are numbers for: what cannot be told apart any more is counted.
+case_dlcloses() { # 1800 s
+    "$SEEP" run -o trace.seep -- "$TARGETS/library_reopen" 70000 >out 2>err || fail "exit status $?: $(tail -1 err)"
+    report_json trace.seep >report.json 2>report.err
+    [ "$(json report.json '[.trace.lost[] | select(.kind == "modules").count] | add')" -gt 4000 ] || fail "not counted"
+}

@@ -212,3 +212,15 @@ verified() {
     "$SEEP" info "$1" >info.txt
     has info.txt '[1-9][0-9]* stacks compared with libunwind, 0 differ'
 }
+
+# compare_stacks LIBRARY COMMAND…: run it with unwinder=verify; leaves "N compared M differ" in `compared`.
+compare_stacks() {
+    local library=$1
+    shift
+    rm -f trace.seep
+    LD_PRELOAD=$library SEEP_OPTIONS="output=$PWD/trace.seep:unwinder=verify" "$@" >out 2>err || fail "exit status $?: $(tail -3 err)"
+    wait_trace trace.seep
+    "$SEEP" info --format json trace.seep | jq -r '.notes[]' |
+        sed -n 's/^\([0-9]*\) stacks compared with libunwind, \([0-9]*\) differ$/\1 compared \2 differ/p' >compared
+    [ -s compared ] || fail "nothing was compared"
+}

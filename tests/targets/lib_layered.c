@@ -37,7 +37,8 @@ void *malloc(size_t n) {
             errno = ENOMEM;
             return NULL;
         }
-    } while (!__atomic_compare_exchange_n(&n_used, &first, first + (uint32_t)blocks, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    } while (
+        !__atomic_compare_exchange_n(&n_used, &first, first + (uint32_t)blocks, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return block_at(first, n);
 }
 

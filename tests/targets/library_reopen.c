@@ -1,5 +1,7 @@
 /* library_reopen.c - two libraries in turn at the same address: each allocation must be told by its own library's name.
  *
+ * usage: library_reopen [ROUNDS]
+ *
  * Fails (status 3) if the system never puts the second where the first was, for then nothing has been tested.
  */
 #include "books.h"
@@ -8,7 +10,7 @@
 #include <link.h>
 
 int main(int argc, char **argv) {
-    (void)argc;
+    int rounds = argc > 1 ? atoi(argv[1]) : 40;
     static char path[2][4096];
     books_open();
     int sites[2] = {book_site("site_first"), book_site("site_second")};
@@ -17,7 +19,7 @@ int main(int argc, char **argv) {
     snprintf(path[1], sizeof path[1], "%s/lib_second.so", folder);
     ElfW(Addr) base[2] = {0, 1};
     int n_same = 0;
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < rounds; i++) {
         int which = i & 1;
         void *library = dlopen(path[which], RTLD_NOW | RTLD_LOCAL);
         if (!library) {

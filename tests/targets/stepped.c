@@ -33,8 +33,9 @@ static int find_code(struct dl_phdr_info *info, size_t size, void *context) {
     __asm__ volatile("pushfq\n\t.cfi_adjust_cfa_offset 8\n\torl $0x100, (%%rsp)\n\tpopfq\n\t.cfi_adjust_cfa_offset -8" ::  \
                          : "memory", "cc")
 #define STEP_END()                                                                                                         \
-    __asm__ volatile("pushfq\n\t.cfi_adjust_cfa_offset 8\n\tandl $~0x100, (%%rsp)\n\tpopfq\n\t.cfi_adjust_cfa_offset -8":: \
-                         : "memory", "cc")
+    __asm__ volatile(                                                                                                      \
+        "pushfq\n\t.cfi_adjust_cfa_offset 8\n\tandl $~0x100, (%%rsp)\n\tpopfq\n\t.cfi_adjust_cfa_offset -8" ::             \
+            : "memory", "cc")
 
 SITE void *site_in_handler(size_t n) {
     void *p = malloc(n);

@@ -108,14 +108,25 @@ static void test_undo(void) {
     fake_undo(&one, 0x20000);
     fake_undo(&one, 0x20000); /* nothing to undo any more */
     fake_undo(&one, 0x30000);
-    fake_free(&one, 0x77770); /* unknown, and taken back */
-    fake_undo(&one, 0x77770);
-    fake_undo(&one, 0x77770);
+    fake_free(&one, 0x30000);
+    fake_alloc(&one, 0x40000, 48, a); /* a handler's, between the free and its undoing */
+    fake_undo(&one, 0x30000);
     expect(a, 100, 1, 1, 1);
     expect(a, 200, 1, 0, 0);
     expect(a, 5000, 1, 0, 0);
-    expect(a, 64, 1, 0, 0);
-    end("undo brings a block back as it was, once", "!unknown-frees");
+    expect(a, 64, 1, 1, 1);
+    expect(a, 48, 1, 0, 0);
+    end("undo brings a block back as it was, once", "\"key\": \"undos\", \"total\": 3");
+}
+
+static void test_undo_of_unknown(void) {
+    begin();
+    uint32_t a = fake_ring_node(&ring, 0, 0x401000);
+    fake_alloc(&one, 0x10000, 100, a);
+    fake_free(&one, 0x77770); /* unknown, and taken back */
+    fake_undo(&one, 0x77770);
+    expect(a, 100, 1, 0, 0);
+    end("a free of an unknown block, undone, is not counted", "!unknown-frees");
 }
 
 static void test_unseen(void) {
@@ -256,6 +267,7 @@ int main(void) {
     test_temporary();
     test_sizes_and_addresses();
     test_undo();
+    test_undo_of_unknown();
     test_unseen();
     test_ties();
     test_chunks();

@@ -247,6 +247,15 @@ def test_forged(tap, reader):
         w.flush_events()
         got, _, err = reader.dump(w.image())
         tap.ok(got and got["n_events"] == 0 and len(got["damage"]) == 1, f"events that name {text} that cannot be", err)
+    for n_frames, n_damaged in ((4096, 0), (4098, 1)):
+        w = trace_write.TraceWriter()
+        stack = 0
+        for i in range(n_frames):
+            stack = w.stack(stack, 0x401000 + i)
+        w.alloc(0, "a", stack, 10)
+        w.flush_events()
+        got, _, err = reader.dump(w.image())
+        tap.ok(got and len(got["damage"]) == n_damaged, f"a stack of {n_frames} frames", err)
 
 
 def test_cut(tap, reader):

@@ -100,7 +100,7 @@ struct found {
 };
 
 /* Unwind until the state of a kept frame is met whose words hold. */
-static struct found unwind_new(struct thread_state *t, struct arch_caller caller) {
+ALWAYS_INLINE struct found unwind_new(struct thread_state *t, struct arch_caller caller) {
     const struct kept_stack *kept = &t->kept;
     struct unwound_frame *unwound = t->unwound;
     struct unwind_cursor c = {.ip = caller.ip, .sp = caller.sp, .fp = caller.fp};
@@ -133,19 +133,11 @@ static struct found unwind_new(struct thread_state *t, struct arch_caller caller
     return (struct found){.n = n, .n_kept = n_candidates, .end = end};
 }
 
-/* The stack does not fit the scratch: make that larger and begin anew, or cut the stack off. */
-static COLD struct found unwind_deep(struct thread_state *t, struct arch_caller caller) {
-    struct found found;
-    bool has_grown;
+/* The stack does not fit the scratch. Returns whether it may do so in another attempt. */
+static COLD bool make_room(struct thread_state *t) {
+    bool had_kept = t->kept.n_frames > 0;
     t->kept.n_frames = 0;
-    do {
-        has_grown = thread_grow_scratch(t);
-        found = unwind_new(t, caller);
-    } while (has_grown && found.n == t->frames_cap);
-    if (found.n == t->frames_cap) {
-        found.end = UNWIND_CUT;
-    }
-    return found;
+    return thread_grow_scratch(t) || had_kept;
 }
 
 /* Put the new frames on the kept ones. Returns the stack's id. */
@@ -184,11 +176,13 @@ uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
         kept->is_elsewhere = is_elsewhere;
         kept->n_frames = 0;
     }
-    struct found found = unwind_new(t, caller);
-    if (UNLIKELY(found.n + found.n_kept >= t->frames_cap)) {
-        found = unwind_deep(t, caller);
+    struct found found;
+    do {
+        found = unwind_new(t, caller);
+    } while (UNLIKELY(found.n + found.n_kept >= t->frames_cap) && make_room(t));
+    if (UNLIKELY(found.n_kept == 0)) {
+        kept->is_cut = found.end == UNWIND_CUT || found.end == UNWIND_CALLER; /* no telling where, or no room for more */
     }
-    kept->is_cut = found.n_kept ? kept->is_cut : found.end == UNWIND_CUT;
     if (UNLIKELY(kept->is_cut)) {
         ring_count_lost(RING_LOST_CUT_STACKS, 1);
     }

@@ -1,4 +1,5 @@
 /* main.c - `seep`: finds the command and hands over; see commands.h. To add a command, add a line to the table. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,17 +48,21 @@ int main(int argc, char **argv) {
         diag_error("which command? See seep --help");
         return SEEP_EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    bool is_help = strcmp(argv[1], "help") == 0;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (is_help && argc == 2)) {
         return print_help();
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         return print_version();
     }
+    const char *name = argv[is_help ? 2 : 1];
     for (size_t i = 0; i < N_COMMANDS; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].main(argc - 1, argv + 1);
+        if (strcmp(name, commands[i].name) == 0) {
+            static char help[] = "--help";
+            char *asking[] = {argv[argc > 2 ? 2 : 1], help, NULL};
+            return is_help ? commands[i].main(2, asking) : commands[i].main(argc - 1, argv + 1);
         }
     }
-    diag_error("no command '%s'; see seep --help", argv[1]);
+    diag_error("no command '%s'; see seep --help", name);
     return SEEP_EXIT_USAGE;
 }

@@ -198,6 +198,13 @@ static char *path_now(const struct file_finder *finder, const char *recorded) {
     return path;
 }
 
+/* Files below a sysroot are copies, whose times say nothing. */
+static bool is_newer(const struct file_finder *finder, int fd) {
+    struct stat st;
+    return finder->start_real_ns && !finder->sysroot && fstat(fd, &st) == 0 &&
+           (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec > finder->start_real_ns;
+}
+
 enum module_file_state module_file_open(struct file_finder *finder, const struct module *module, int *fd, char **path) {
     *fd = -1;
     *path = NULL;
@@ -207,10 +214,14 @@ enum module_file_state module_file_open(struct file_finder *finder, const struct
     char *wanted = path_now(finder, module->path);
     enum module_file_state state = MODULE_FILE_MISSING;
     *fd = open_regular(wanted);
-    if (*fd >= 0 && module->build_id_bytes > 0 && !has_build_id(*fd, module->build_id, module->build_id_bytes)) {
+    if (*fd >= 0 && module->build_id_bytes > 0) {
+        state = has_build_id(*fd, module->build_id, module->build_id_bytes) ? MODULE_FILE_FOUND : MODULE_FILE_OTHER_BUILD;
+    } else if (*fd >= 0) {
+        state = is_newer(finder, *fd) ? MODULE_FILE_NEWER : MODULE_FILE_FOUND;
+    }
+    if (*fd >= 0 && state != MODULE_FILE_FOUND) {
         close(*fd);
         *fd = -1;
-        state = MODULE_FILE_OTHER_BUILD;
     }
     if (*fd < 0) {
         char *elsewhere;

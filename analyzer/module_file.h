@@ -1,8 +1,8 @@
 /* module_file.h - find the file that a module of the trace was, and no other.
  *
  * A program may have been rebuilt since it was traced, or come from another machine. Names out of the wrong file look right
- * and are not, so a file counts only if its build-id is the recorded one; without a recorded build-id there is nothing to
- * compare and the file at the recorded path is taken.
+ * and are not, so a file counts only if its build-id is the recorded one. Without a recorded build-id the file at the recorded path is
+ * taken, unless it has been written since the trace began.
  */
 #ifndef SEEP_MODULE_FILE_H
 #define SEEP_MODULE_FILE_H
@@ -16,8 +16,9 @@
 
 /* Where to look besides the recorded paths. Starts as zeroed memory; the two names are its own copies. */
 struct file_finder {
-    char *sysroot;   /* put before every recorded path; NULL = none */
-    char *debug_dir; /* holds files under any name: found by build-id; NULL = none */
+    char *sysroot;          /* put before every recorded path; NULL = none */
+    char *debug_dir;        /* holds files under any name: found by build-id; NULL = none */
+    uint64_t start_real_ns; /* CLOCK_REALTIME when the trace began; 0 = not known */
     bool is_indexed;
     struct string_pool build_ids; /* of the files below debug_dir */
     char **paths;                 /* by string id of the build-id */
@@ -28,6 +29,7 @@ enum module_file_state {
     MODULE_FILE_FOUND,
     MODULE_FILE_MISSING,
     MODULE_FILE_OTHER_BUILD, /* a file is there, and it is another one */
+    MODULE_FILE_NEWER,       /* a file is there, written since the trace began, and without a build-id to tell by */
     MODULE_FILE_NONE,        /* never was a file: the vdso, memory of a JIT */
 };
 

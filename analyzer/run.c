@@ -93,9 +93,10 @@ static int read_options(struct run *run, int argc, char **argv) {
                         (c == 's' && is_size(optarg, 0, 1ull << 30)) || (c == 'u' && is_unwinder(optarg));
         if (!is_right) {
             diag_error("run: cannot make sense of '%s'%s; see seep run --help", argv[optind - 1],
-                       c == 'r'   ? " (a size from 256K to 16G)"
-                       : c == 's' ? " (a size up to 1G, or 0)"
-                       : c == 'u' ? " (reuse, cfi, libunwind or verify)"
+                       c == 'r'   ? " (--ring wants a size from 256K to 16G)"
+                       : c == 's' ? " (--sample wants a size up to 1G, or 0)"
+                       : c == 'u' ? " (--unwinder wants reuse, cfi, libunwind or verify)"
+                       : c == 'o' ? " (-o wants a file name)"
                                   : "");
             return SEEP_EXIT_USAGE;
         }

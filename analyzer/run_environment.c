@@ -96,7 +96,11 @@ int run_check_trace_path(const char *path) {
         return -1;
     }
     if (lstat(path, &st) == 0) {
-        diag_error("%s already exists; seep never overwrites a trace; choose another name with -o", path);
+        if (S_ISDIR(st.st_mode)) {
+            diag_error("cannot write %s: is a directory; name a file in it with -o", path);
+        } else {
+            diag_error("%s already exists; seep never overwrites a trace; choose another name with -o", path);
+        }
         return -1;
     }
     if (access(where, W_OK | X_OK) != 0) {

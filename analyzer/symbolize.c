@@ -106,6 +106,7 @@ struct symbolizer *symbolizer_open(const struct profile *profile, const char *sy
     s->demangler.pool = &s->strings;
     s->finder.sysroot = sysroot ? xstrndup(sysroot, strlen(sysroot)) : NULL;
     s->finder.debug_dir = debug_dir ? xstrndup(debug_dir, strlen(debug_dir)) : NULL;
+    s->finder.start_real_ns = profile->start_real_ns;
     s->callbacks = (Dwfl_Callbacks){.find_elf = dwfl_build_id_find_elf, .find_debuginfo = find_debuginfo};
     elf_version(EV_CURRENT);
     number_objects(s);
@@ -127,7 +128,12 @@ static void warn_unusable(const struct module *m, enum module_file_state state, 
             "no names for %s: %s has changed since the trace: its build-id is not %s; give the old file's directory with "
             "--debug-dir",
             m->path, path, hex);
-    } else if (state == MODULE_FILE_MISSING) {
+    } else if (state == MODULE_FILE_NEWER) {
+        diag_warning("no names for %s: it has been written since the trace began and has no build-id to tell whether it is "
+                     "the same; "
+                     "give the old file's directory with --sysroot",
+                     m->path);
+    } else {
         diag_warning("no names for %s: cannot read %s (build-id %s); give its directory with --debug-dir or --sysroot",
                      m->path, path, hex[0] ? hex : "unknown");
     }
@@ -174,7 +180,7 @@ static void open_object(struct symbolizer *s, struct object *o) {
         symbol_table_read(&o->symbols, module);
         o->dwarf.module = module;
     } else {
-        warn_unusable(o->first, state == MODULE_FILE_OTHER_BUILD ? state : MODULE_FILE_MISSING, path);
+        warn_unusable(o->first, state, path);
     }
     free(path);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -119,7 +120,10 @@ static bool prepare_sentinel(void) {
 
 /* A trace is never overwritten. Under `seep run` nobody but an earlier program of this very process can have made it. */
 static void refuse_existing_output(void) {
-    if (config.only_pid) {
+    struct stat st;
+    if (stat(output, &st) == 0 && S_ISDIR(st.st_mode)) {
+        sys_message("cannot write ", output, ": is a directory; not tracing (name a file in it with output=)", NULL);
+    } else if (config.only_pid) {
         sys_message("the traced process goes on as ", executable, " (exec); ", output,
                     " covers what ran before, the new program is not traced: start it directly", NULL);
     } else {

@@ -21,6 +21,8 @@ case_help() {
     status_of 0 "$SEEP" --version >out 2>err
     has out '^seep [0-9]+\.[0-9]+'
     "$SEEP" help >out || fail "seep help"
+    "$SEEP" help run >out
+    "$SEEP" run --help | same out /dev/stdin
 }
 
 case_help_on_a_full_disk() {
@@ -33,6 +35,9 @@ case_wrong_usage() {
     usage ''
     usage frobnicate frobnicate
     usage frobnicate --frobnicate
+    usage frobnicate help frobnicate
+    usage 'file name' run -o '' -- true
+    usage 'is a directory' run -o . -- true
     for command in report info; do
         usage '' $command
         usage 'no-such-option|make sense' $command --no-such-option x.seep

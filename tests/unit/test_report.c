@@ -242,6 +242,15 @@ static void check_wrong_files(void) {
     const char *said = captured(look_twice);
     tap_ok(!seen_function && count_lines(said) == 1 && strstr(said, "other.so") && strstr(said, "build-id"),
            "another build: one warning and no names");
+    use_library("whole.so");
+    module.build_id_bytes = 0;
+    said = captured(look_twice);
+    tap_ok(seen_function && !*said, "no build-id on record: names of the file that is there");
+    profile.start_real_ns = 1000000000;
+    said = captured(look_twice);
+    tap_ok(!seen_function && count_lines(said) == 1 && strstr(said, "whole.so"),
+           "the same, written since the trace: one warning");
+    profile.start_real_ns = 0;
     use_library("absent.so");
     said = captured(look_twice);
     tap_ok(!seen_function && count_lines(said) == 1 && strstr(said, "absent.so"), "no file: one warning and no names");

@@ -13,6 +13,7 @@
 #include "progress.h"
 #include "safe_text.h"
 #include "trace_format.h"
+#include "trace_json.h"
 
 enum { TEXT_THREADS_MAX = 20, TEXT_DAMAGE_MAX = 20 };
 
@@ -168,50 +169,12 @@ static int write_text(const struct profile *p) {
 
 /* ---- JSON ---- */
 
-static void put_uint(struct json_out *j, const char *key, uint64_t v) {
-    json_key(j, key);
-    json_uint(j, v);
-}
-
-static void put_string(struct json_out *j, const char *key, const char *s) {
-    json_key(j, key);
-    json_string(j, s);
-}
-
-static void json_trace(struct json_out *j, const struct profile *p) {
-    char start[64];
-    print_start(start, sizeof start, p);
-    put_string(j, "file", p->path);
-    put_string(j, "state", state_of(p));
-    json_key(j, "complete");
-    json_bool(j, p->is_complete);
-    json_key(j, "recording");
-    json_bool(j, p->is_recording);
-    json_key(j, "format");
-    json_array_begin(j);
-    json_uint(j, p->version_major);
-    json_uint(j, p->version_minor);
-    json_array_end(j);
-    put_string(j, "recorder_version", p->recorder_version);
-    put_string(j, "options", p->options);
-    put_string(j, "start", start);
-    json_key(j, "runtime_seconds");
-    json_double(j, (double)p->runtime_ns / one_second_ns);
-}
-
 static void json_processes(struct json_out *j, const struct profile *p) {
     json_key(j, "processes");
     json_array_begin(j);
     for (size_t i = 0; i < p->n_processes; i++) {
-        char end[64];
-        print_end(end, sizeof end, &p->processes[i]);
         json_object_begin(j);
-        put_uint(j, "pid", p->processes[i].pid);
-        put_uint(j, "ppid", p->processes[i].ppid);
-        put_string(j, "executable", p->processes[i].executable);
-        put_string(j, "command", p->processes[i].command);
-        put_string(j, "end", end);
-        put_uint(j, "peak_rss_bytes", p->processes[i].peak_rss_bytes);
+        trace_json_put_process(j, &p->processes[i]);
         json_object_end(j);
     }
     json_array_end(j);
@@ -222,9 +185,9 @@ static void json_threads(struct json_out *j, const struct profile *p) {
     json_array_begin(j);
     for (size_t i = 0; i < p->n_threads; i++) {
         json_object_begin(j);
-        put_uint(j, "pid", p->threads[i].pid);
-        put_uint(j, "tid", p->threads[i].tid);
-        put_string(j, "name", p->threads[i].name);
+        json_put_uint(j, "pid", p->threads[i].pid);
+        json_put_uint(j, "tid", p->threads[i].tid);
+        json_put_string(j, "name", p->threads[i].name);
         json_object_end(j);
     }
     json_array_end(j);
@@ -237,76 +200,47 @@ static void json_modules(struct json_out *j, const struct profile *p) {
         char build_id[2 * sizeof p->modules[i].build_id + 1];
         print_build_id(build_id, &p->modules[i]);
         json_object_begin(j);
-        put_string(j, "path", p->modules[i].path);
-        put_string(j, "build_id", build_id[0] ? build_id : NULL);
-        put_uint(j, "start", p->modules[i].start);
-        put_uint(j, "end", p->modules[i].end);
-        json_key(j, "unloaded");
-        json_bool(j, p->modules[i].gone_epoch != UINT32_MAX);
+        json_put_string(j, "path", p->modules[i].path);
+        json_put_string(j, "build_id", build_id[0] ? build_id : NULL);
+        json_put_uint(j, "start", p->modules[i].start);
+        json_put_uint(j, "end", p->modules[i].end);
+        json_put_bool(j, "unloaded", p->modules[i].gone_epoch != UINT32_MAX);
         json_object_end(j);
     }
     json_array_end(j);
 }
 
-static void json_numbers(struct json_out *j, const struct profile *p) {
-    put_uint(j, "file_bytes", p->file_bytes);
-    put_uint(j, "raw_bytes", p->raw_bytes);
-    put_uint(j, "events", p->n_events);
-    put_uint(j, "allocations", p->n_allocations_read);
-    put_uint(j, "frees", p->n_frees_read);
-    put_uint(j, "sample_bytes", p->sample_bytes);
-    put_uint(j, "stacks", p->n_stacks - 1);
-    put_uint(j, "infos", p->n_infos);
-    put_uint(j, "event_blocks", p->n_event_blocks);
-    put_uint(j, "record_blocks", p->n_record_blocks);
-    put_uint(j, "collector_cpu_ns", p->collector_cpu_ns);
-    put_uint(j, "collector_peak_rss_bytes", p->collector_rss_bytes);
-    put_uint(j, "lost_events", p->lost_events);
-    put_uint(j, "missing_events", p->n_events_missing);
-    put_uint(j, "unknown_events", p->n_events_unknown);
-    put_uint(j, "unmatched_frees", p->n_frees_unmatched);
+static void json_contents(struct json_out *j, const struct profile *p) {
+    json_key(j, "contents");
+    json_object_begin(j);
+    json_put_uint(j, "allocations", p->n_allocations_read);
+    json_put_uint(j, "frees", p->n_frees_read);
+    json_put_uint(j, "stacks", p->n_stacks - 1);
+    json_put_uint(j, "infos", p->n_infos);
+    json_put_uint(j, "event_blocks", p->n_event_blocks);
+    json_put_uint(j, "record_blocks", p->n_record_blocks);
+    json_put_uint(j, "inflated_bytes", p->raw_bytes);
+    json_put_uint(j, "events_in_damage", p->n_events_missing);
+    json_put_uint(j, "events_of_unknown", p->n_events_unknown);
+    json_put_uint(j, "frees_of_unknown", p->n_frees_unmatched);
+    json_object_end(j);
 }
 
-static void json_missing(struct json_out *j, const struct profile *p) {
-    json_key(j, "lost");
-    json_array_begin(j);
-    for (size_t i = 0; i < p->n_lost; i++) {
-        json_object_begin(j);
-        put_string(j, "key", p->lost[i].key);
-        put_uint(j, "count", p->lost[i].count);
-        put_string(j, "text", p->lost[i].text);
-        json_key(j, "is_events");
-        json_bool(j, p->lost[i].is_events);
-        json_object_end(j);
-    }
-    json_array_end(j);
-    json_key(j, "notes");
-    json_array_begin(j);
-    for (size_t i = 0; i < p->n_notes; i++) {
-        json_string(j, p->notes[i].text);
-    }
-    json_array_end(j);
-    json_key(j, "damage");
-    json_array_begin(j);
-    for (size_t i = 0; i < p->n_damage; i++) {
-        json_object_begin(j);
-        put_uint(j, "offset", p->damage[i].off);
-        put_uint(j, "bytes", p->damage[i].n_bytes ? p->damage[i].n_bytes : p->file_bytes - p->damage[i].off);
-        put_string(j, "what", p->damage[i].what);
-        json_object_end(j);
-    }
-    json_array_end(j);
-}
-
+/* Keys are a contract: they may be added to, never changed. Those of "trace" and "processes" stand in trace_json.h.
+ *
+ * threads     [{pid, tid, name}] in the order in which they first allocated
+ * modules     [{path, build_id, start, end, unloaded}] where they were mapped; build_id in hex, null = none
+ * contents    what the file holds: allocations, frees, stacks (nodes of the call tree), infos (pairs of stack and size), event_blocks,
+ *             record_blocks, inflated_bytes; and of trace.events_missing: events_in_damage, events_of_unknown (of infos that a damaged
+ *             part defined), frees_of_unknown (of blocks that one allocated) */
 static int write_json(const struct profile *p) {
     struct json_out *j = json_open(stdout);
     json_object_begin(j);
-    json_trace(j, p);
+    trace_json_put(j, p, p->n_processes ? &p->processes[0] : NULL);
     json_processes(j, p);
     json_threads(j, p);
     json_modules(j, p);
-    json_numbers(j, p);
-    json_missing(j, p);
+    json_contents(j, p);
     json_object_end(j);
     return json_close(j);
 }

@@ -175,6 +175,35 @@ void json_null(struct json_out *j) {
     }
 }
 
+void json_put_string(struct json_out *j, const char *key, const char *s) {
+    json_key(j, key);
+    json_string(j, s);
+}
+
+void json_put_uint(struct json_out *j, const char *key, uint64_t v) {
+    json_key(j, key);
+    json_uint(j, v);
+}
+
+void json_put_known(struct json_out *j, const char *key, uint64_t v, bool is_known) {
+    json_key(j, key);
+    if (is_known) {
+        json_uint(j, v);
+    } else {
+        json_null(j);
+    }
+}
+
+void json_put_double(struct json_out *j, const char *key, double v) {
+    json_key(j, key);
+    json_double(j, v);
+}
+
+void json_put_bool(struct json_out *j, const char *key, bool v) {
+    json_key(j, key);
+    json_bool(j, v);
+}
+
 int json_close(struct json_out *j) {
     /* After a whole document yajl takes nothing more; before its end it would. */
     bool is_whole = j->gen && yajl_gen_null(j->gen) == yajl_gen_generation_complete;

@@ -32,6 +32,13 @@ void json_double(struct json_out *j, double v); /* nine significant digits at mo
 void json_bool(struct json_out *j, bool v);
 void json_null(struct json_out *j);
 
+/* A key and its value. */
+void json_put_string(struct json_out *j, const char *key, const char *s);
+void json_put_uint(struct json_out *j, const char *key, uint64_t v);
+void json_put_known(struct json_out *j, const char *key, uint64_t v, bool is_known); /* null unless it is */
+void json_put_double(struct json_out *j, const char *key, double v);
+void json_put_bool(struct json_out *j, const char *key, bool v);
+
 /* Finish the document: newline, flush, free.
  * Returns  0, or -1 if anything could not be written or the calls did not make up one document */
 MUST_CHECK int json_close(struct json_out *j);

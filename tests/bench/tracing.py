@@ -75,9 +75,10 @@ class Seep:
         if run.returncode != 0:
             raise RuntimeError(f"seep info: {run.stderr.strip()}")
         info = json.loads(run.stdout)
-        return {"other_cpu": info["collector_cpu_ns"] / 1e9, "other_peak_bytes": info["collector_peak_rss_bytes"],
-                "trace_bytes": os.path.getsize(self.trace), "events": info["events"], "allocations": info["allocations"],
-                "lost_events": info["lost_events"], "complete": info["complete"]}
+        trace = info["trace"]
+        return {"other_cpu": trace["collector"]["cpu_seconds"], "other_peak_bytes": trace["collector"]["memory_bytes"],
+                "trace_bytes": os.path.getsize(self.trace), "events": trace["events"], "allocations": info["contents"]["allocations"],
+                "lost_events": trace["lost_events"], "complete": trace["complete"]}
 
     def is_free(self):
         try:

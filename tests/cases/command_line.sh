@@ -105,3 +105,18 @@ case_odd_names_in_json() {
     "$SEEP" report a.seep >text
     has_not text "$(printf '\033')"
 }
+
+# Whoever reads the JSON finds each of its keys in the manual.
+case_every_key_is_in_the_manual() {
+    sed 's/\\-/-/g; s/\\f.//g' "$ROOT/analyzer/seep.1" >manual.txt
+    for trace in small sampled; do
+        for command in report info; do
+            "$SEEP" $command --format json "$ROOT/tests/fuzz/corpus/$trace.seep" >out.json
+            jq -r 'paths | map(strings) | .[]' out.json | sort -u >keys
+            [ "$(wc -l <keys)" -gt 20 ] || fail "hardly any keys"
+            while read -r key; do
+                grep -qw -e "$key" manual.txt || fail "$command: $key is not in the manual"
+            done <keys
+        done
+    done
+}

@@ -1,0 +1,104 @@
+/* trace_json.c - see trace_json.h. */
+#include "trace_json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "trace_format.h"
+
+static void put_lost(struct json_out *j, const struct profile *p) {
+    json_key(j, "lost");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_lost; i++) {
+        if (p->lost[i].count) {
+            json_object_begin(j);
+            json_put_string(j, "kind", p->lost[i].key);
+            json_put_uint(j, "count", p->lost[i].count);
+            json_put_string(j, "text", p->lost[i].text);
+            json_put_bool(j, "events", p->lost[i].is_events);
+            json_object_end(j);
+        }
+    }
+    json_array_end(j);
+}
+
+static void put_damage(struct json_out *j, const struct profile *p) {
+    json_key(j, "damage");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_damage; i++) {
+        json_object_begin(j);
+        json_put_uint(j, "offset", p->damage[i].off);
+        json_put_known(j, "bytes", p->damage[i].n_bytes, p->damage[i].n_bytes != 0);
+        json_put_string(j, "what", p->damage[i].what);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void put_notes(struct json_out *j, const struct profile *p) {
+    json_key(j, "notes");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_notes; i++) {
+        json_object_begin(j);
+        json_put_uint(j, "pid", p->notes[i].pid);
+        json_put_string(j, "text", p->notes[i].text);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+void trace_json_put(struct json_out *j, const struct profile *p, const struct process *process) {
+    char format[32];
+    snprintf(format, sizeof format, "%" PRIu32 ".%" PRIu32, p->version_major, p->version_minor);
+    json_key(j, "trace");
+    json_object_begin(j);
+    json_put_string(j, "version", p->recorder_version);
+    json_put_string(j, "format", format);
+    json_put_string(j, "options", p->options);
+    json_put_string(j, "file", p->path);
+    json_put_uint(j, "file_bytes", p->file_bytes);
+    json_put_string(j, "command", process ? process->command : NULL);
+    json_put_known(j, "pid", process ? process->pid : 0, process != NULL);
+    json_put_known(j, "start", p->start_real_ns / 1000000000, p->start_real_ns != 0);
+    json_put_known(j, "sample_bytes", p->sample_bytes, p->sample_bytes != 0);
+    json_put_double(j, "runtime_seconds", (double)p->runtime_ns / 1e9);
+    json_put_bool(j, "complete", p->is_complete);
+    json_put_bool(j, "recording", p->is_recording);
+    json_put_uint(j, "events", p->n_events);
+    json_put_uint(j, "events_missing", p->n_events_missing + p->n_events_unknown + p->n_frees_unmatched);
+    json_put_uint(j, "lost_events", p->lost_events);
+    put_lost(j, p);
+    put_damage(j, p);
+    json_key(j, "collector");
+    json_object_begin(j);
+    json_key(j, "cpu_seconds");
+    if (p->collector_cpu_ns) {
+        json_double(j, (double)p->collector_cpu_ns / 1e9);
+    } else {
+        json_null(j);
+    }
+    json_put_known(j, "memory_bytes", p->collector_rss_bytes, p->collector_rss_bytes != 0);
+    json_object_end(j);
+    put_notes(j, p);
+    json_object_end(j);
+}
+
+static void put_exit(struct json_out *j, const struct process *process) {
+    json_key(j, "exit");
+    if (process->end_kind == TRACE_END_EXIT) {
+        json_int(j, (int64_t)process->end_value);
+    } else if (process->end_kind == TRACE_END_SIGNAL) {
+        json_int(j, -(int64_t)process->end_value);
+    } else {
+        json_null(j);
+    }
+}
+
+void trace_json_put_process(struct json_out *j, const struct process *process) {
+    json_put_uint(j, "pid", process->pid);
+    json_put_uint(j, "ppid", process->ppid);
+    json_put_string(j, "executable", process->executable);
+    json_put_string(j, "command", process->command);
+    put_exit(j, process);
+    json_put_known(j, "peak_rss_bytes", process->peak_rss_bytes, process->peak_rss_bytes != 0);
+}

@@ -2,6 +2,7 @@
 #include "profile.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,6 +350,11 @@ int profile_load(struct profile *profile, const char *path, profile_progress *pr
     int result = trace_reader_open(&load.reader, path);
     if (result == 0) {
         load_opened(&load);
+        if (!profile->n_event_blocks && !profile->n_record_blocks && !profile->is_recording) {
+            diag_error("%s: nothing of it could be read; its %" PRIu64 " bytes hold no whole file block", path,
+                       profile->file_bytes);
+            result = -1;
+        }
     } else {
         diag_error("%s", load.reader.error);
     }

@@ -23,10 +23,10 @@ struct unwinder_ops {
     uint32_t (*capture)(struct thread_state *t, struct arch_caller caller);
 };
 
-extern const struct unwinder_ops unwinder_reuse, unwinder_cfi, unwinder_libunwind, unwinder_verify;
+extern HIDDEN const struct unwinder_ops unwinder_reuse, unwinder_cfi, unwinder_libunwind, unwinder_verify;
 
 /* The backend in use; the default one until capture_choose() has run. */
-extern const struct unwinder_ops *capture_ops;
+extern HIDDEN const struct unwinder_ops *capture_ops;
 
 /* Switch to the configured backend. A backend that cannot start is named on stderr and the default one stays.
  * Context: once, from the constructor, not from a hook. */

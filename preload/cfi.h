@@ -50,7 +50,7 @@ enum {
     CFI_NO_ENTRY = CFI_COMPLEX | 1 << CFI_KIND_BITS,
 };
 
-extern _Atomic uint64_t cfi_front[1 << CFI_FRONT_BITS];
+extern HIDDEN _Atomic uint64_t cfi_front[1 << CFI_FRONT_BITS];
 
 ALWAYS_INLINE enum cfi_kind cfi_rule_kind(uint32_t rule) {
     return (enum cfi_kind)(rule & ((1u << CFI_KIND_BITS) - 1));

@@ -13,7 +13,7 @@
 #include "attributes.h"
 #include "sys.h"
 
-extern bool clock_is_tsc; /* set once, before the first stamp */
+extern HIDDEN bool clock_is_tsc; /* set once, before the first stamp */
 
 ALWAYS_INLINE uint64_t clock_after(void) {
     return LIKELY(clock_is_tsc) ? arch_tsc_after() : sys_mono_ns();

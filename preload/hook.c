@@ -54,13 +54,38 @@ COLD void hook_free_slow(void *p, uint64_t sp) {
     struct thread_state *t = hook_state_slow(sp);
     bool is_on_record = !t || outer_has_freed(t, p);
     if (!is_on_record && sample_interval) {
-        hook_free_sampled(t, p, sp);
+        hook_free_if_recorded(t, p, sp);
     } else if (!is_on_record) {
         hook_enter(t, sp);
         event_put_free(t, (uint64_t)p);
         hook_leave(t, phase_after(t));
     }
     errno = saved;
+}
+
+COLD void hook_alloc_sampled_slow(void *p, size_t size, const uint64_t *frame) {
+    struct arch_caller caller = arch_caller_of(frame);
+    struct thread_state *t = thread_current;
+    if (!hook_is_ready(t)) {
+        hook_alloc_slow(p, size, caller, caller.sp);
+        return;
+    }
+    int saved = errno;
+    sample_take(&t->sample, (uint64_t)p);
+    hook_enter(t, caller.sp);
+    event_put_alloc(t, (uint64_t)p, size, capture_stack(t, caller));
+    hook_leave(t, THREAD_READY);
+    errno = saved;
+}
+
+COLD void hook_free_sampled_slow(void *p) {
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
+    struct thread_state *t = thread_current;
+    if (!hook_is_ready(t)) {
+        hook_free_slow(p, sp);
+    } else if (sample_has_free_slow((uint64_t)p)) {
+        hook_free_recorded(t, p, sp);
+    }
 }
 
 COLD void hook_free_recorded(struct thread_state *t, const void *p, uint64_t sp) {

@@ -7,7 +7,7 @@
  * undone.
  *
  * Budget: the common path besides capture 1 TLS load, 2 branches, 3 stores for the phase; with everything 620 instructions for malloc and
- * free together at 20 frames (130 of them compare words), 85 where sampling passes a pair over. `make bench` counts them.
+ * free together at 20 frames (130 of them compare words), 60 where sampling passes a pair over. `make bench` counts them.
  */
 #ifndef SEEP_HOOK_H
 #define SEEP_HOOK_H
@@ -53,9 +53,11 @@ ALWAYS_INLINE bool hook_samples(struct thread_state *t, const void *p, size_t si
     return true;
 }
 
-/* When sampling: record the free of a block if its allocation has been. */
+/* When sampling: hook_free of a block whose allocation has been recorded. */
 void hook_free_recorded(struct thread_state *t, const void *p, uint64_t sp);
-ALWAYS_INLINE void hook_free_sampled(struct thread_state *t, const void *p, uint64_t sp) {
+
+/* When sampling: record the free of a block if its allocation has been. It may be undone afterwards. */
+ALWAYS_INLINE void hook_free_if_recorded(struct thread_state *t, const void *p, uint64_t sp) {
     t->sample.last_freed = 0;
     if (sample_has_free((uint64_t)p)) {
         hook_free_recorded(t, p, sp);
@@ -64,15 +66,16 @@ ALWAYS_INLINE void hook_free_sampled(struct thread_state *t, const void *p, uint
 
 /* Record that the allocator gave size bytes at p to caller.
  *
- * p        not NULL
- * Context  any thread, inside malloc, async-signal-safe */
-ALWAYS_INLINE void hook_alloc(void *p, size_t size, struct arch_caller caller) {
+ * p           not NULL
+ * is_sampled  sample_interval is not 0
+ * Context     any thread, inside malloc, async-signal-safe */
+ALWAYS_INLINE void hook_alloc_as(void *p, size_t size, struct arch_caller caller, bool is_sampled) {
     struct thread_state *t = thread_current;
     if (UNLIKELY(!hook_is_ready(t))) {
         hook_alloc_slow(p, size, caller, caller.sp);
         return;
     }
-    if (UNLIKELY(sample_interval) && !hook_samples(t, p, size)) {
+    if (UNLIKELY(is_sampled) && !hook_samples(t, p, size)) {
         return;
     }
     hook_enter(t, caller.sp);
@@ -80,21 +83,47 @@ ALWAYS_INLINE void hook_alloc(void *p, size_t size, struct arch_caller caller) {
     hook_leave(t, THREAD_READY);
 }
 
+ALWAYS_INLINE void hook_alloc(void *p, size_t size, struct arch_caller caller) {
+    hook_alloc_as(p, size, caller, sample_interval != 0);
+}
+
 /* Record that p is about to be given back. Context: as hook_alloc. */
-ALWAYS_INLINE void hook_free(void *p) {
+ALWAYS_INLINE void hook_free_as(void *p, bool is_sampled) {
     struct thread_state *t = thread_current;
     uint64_t sp = (uint64_t)__builtin_frame_address(0);
     if (UNLIKELY(!hook_is_ready(t))) {
         hook_free_slow(p, sp);
         return;
     }
-    if (UNLIKELY(sample_interval)) {
-        hook_free_sampled(t, p, sp);
+    if (UNLIKELY(is_sampled)) {
+        hook_free_if_recorded(t, p, sp);
         return;
     }
     hook_enter(t, sp);
     event_put_free(t, (uint64_t)p);
     hook_leave(t, THREAD_READY);
+}
+
+ALWAYS_INLINE void hook_free(void *p) {
+    hook_free_as(p, sample_interval != 0);
+}
+
+/* The two for malloc and free when sampling, where next to nothing is recorded and every instruction counts. frame: frame address of the
+ * function that allocates. */
+void hook_alloc_sampled_slow(void *p, size_t size, const uint64_t *frame);
+void hook_free_sampled_slow(void *p);
+
+ALWAYS_INLINE void hook_alloc_sampled(void *p, size_t size, const uint64_t *frame) {
+    struct thread_state *t = thread_current;
+    if (UNLIKELY(!hook_is_ready(t)) || sample_is_hit(&t->sample, size)) {
+        hook_alloc_sampled_slow(p, size, frame);
+    }
+}
+
+ALWAYS_INLINE void hook_free_sampled(void *p) {
+    if (sample_may_have((uint64_t)p)) { /* else there is nothing to record, whatever the thread is doing */
+        hook_free_sampled_slow(p);
+    }
 }
 
 /* Record that the free of p just recorded did not happen. Context: as hook_alloc. */

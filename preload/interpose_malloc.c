@@ -19,23 +19,56 @@ ALWAYS_INLINE bool is_resolved(void) {
     return real_table[REAL_malloc] != NULL && !real_is_resolving;
 }
 
-EXPORT void *malloc(size_t size) {
+/* malloc and free are two functions each, reached by a jump: when sampling, registers that only recording needs are not saved. */
+
+static NOINLINE void *malloc_sampled(size_t size) {
     if (UNLIKELY(!is_resolved())) {
         return real_boot_alloc(0, size);
     }
     void *p = REAL(malloc)(size);
     if (LIKELY(p != NULL)) {
-        hook_alloc(p, size, ARCH_CALLER());
+        hook_alloc_sampled(p, size, __builtin_frame_address(0));
     }
     return p;
 }
 
-EXPORT void free(void *p) {
+static NOINLINE void *malloc_recorded(size_t size) {
+    if (UNLIKELY(!is_resolved())) {
+        return real_boot_alloc(0, size);
+    }
+    void *p = REAL(malloc)(size);
+    if (LIKELY(p != NULL)) {
+        hook_alloc_as(p, size, ARCH_CALLER(), false);
+    }
+    return p;
+}
+
+EXPORT void *malloc(size_t size) {
+    return UNLIKELY(sample_interval) ? malloc_sampled(size) : malloc_recorded(size);
+}
+
+static NOINLINE void free_sampled(void *p) {
     if (UNLIKELY(!p || real_is_boot(p))) {
         return;
     }
-    hook_free(p);
+    hook_free_sampled(p);
     REAL(free)(p);
+}
+
+static NOINLINE void free_recorded(void *p) {
+    if (UNLIKELY(!p || real_is_boot(p))) {
+        return;
+    }
+    hook_free_as(p, false);
+    REAL(free)(p);
+}
+
+EXPORT void free(void *p) {
+    if (UNLIKELY(sample_interval)) {
+        free_sampled(p);
+    } else {
+        free_recorded(p);
+    }
 }
 
 /* Of an allocator that may ask malloc through the hooks. */

@@ -22,7 +22,7 @@ enum real_index {
         REAL_N
 };
 
-extern void *real_table[REAL_N];
+extern HIDDEN void *real_table[REAL_N];
 
 /* Look the function up, now or again. Returns NULL if there is none. Context: any thread; takes the loader's lock. */
 void *real_find(enum real_index index);
@@ -55,19 +55,19 @@ void real_resolve_all(void);
 /* Memory for calls that come while functions are being looked up (dlsym may allocate); never given back. NULL when used up. */
 void *real_boot_alloc(size_t alignment, size_t size_bytes);
 enum { REAL_BOOT_BYTES = 65536 };
-extern char real_boot[REAL_BOOT_BYTES];
+extern HIDDEN char real_boot[REAL_BOOT_BYTES];
 ALWAYS_INLINE bool real_is_boot(const void *p) {
     return (uintptr_t)p - (uintptr_t)real_boot < REAL_BOOT_BYTES;
 }
 size_t real_boot_size(const void *p);
 
 /* Whether malloc is somebody's who stands before the shim: then the program's own calls never come here. */
-extern bool real_is_bypassed;
+extern HIDDEN bool real_is_bypassed;
 
 /* Whether the C family is libc's own, which never calls itself through the hooks; other allocators may. */
-extern bool real_is_libc;
+extern HIDDEN bool real_is_libc;
 
 /* Whether the C family is being looked up right now: calls must be served by real_boot_alloc. */
-extern bool real_is_resolving;
+extern HIDDEN bool real_is_resolving;
 
 #endif

@@ -13,12 +13,12 @@
 #include "ring.h"
 
 /* The mapped ring, or NULL before ring_create() has succeeded. Written once. */
-extern struct ring_header *ring;
+extern HIDDEN struct ring_header *ring;
 
 /* The regions, as addresses in this process. */
-extern struct ring_slot *ring_slots;
-extern struct ring_node *ring_nodes;
-extern struct ring_chunk *ring_chunks;
+extern HIDDEN struct ring_slot *ring_slots;
+extern HIDDEN struct ring_node *ring_nodes;
+extern HIDDEN struct ring_chunk *ring_chunks;
 
 /* Make the ring file at path (0600, must not exist) and map it.
  *

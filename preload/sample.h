@@ -36,10 +36,10 @@ struct sample_state {
 };
 
 /* Bytes from point to point, on average; 0 = record every allocation. Set once, before the first event. */
-extern uint64_t sample_interval;
+extern HIDDEN uint64_t sample_interval;
 
 /* How many recorded blocks that are alive share a hash of their address. */
-extern _Atomic uint16_t sample_filter[1 << SAMPLE_FILTER_BITS];
+extern HIDDEN _Atomic uint16_t sample_filter[1 << SAMPLE_FILTER_BITS];
 
 /* Prepare the table of recorded blocks. Returns 0 or a negative error. Context: once, at the start. */
 MUST_CHECK int sample_init(uint64_t interval);
@@ -66,10 +66,14 @@ ALWAYS_INLINE uint32_t sample_filter_index(uint64_t address) {
     return (uint32_t)((address * 0x9E3779B97F4A7C15u) >> (64 - SAMPLE_FILTER_BITS));
 }
 
+/* Whether a block may be a recorded one. */
+ALWAYS_INLINE bool sample_may_have(uint64_t address) {
+    return UNLIKELY(atomic_load_explicit(&sample_filter[sample_filter_index(address)], memory_order_relaxed) != 0);
+}
+
 /* Whether the free of a block is to be recorded; it is no recorded block any more. */
 ALWAYS_INLINE bool sample_has_free(uint64_t address) {
-    return UNLIKELY(atomic_load_explicit(&sample_filter[sample_filter_index(address)], memory_order_relaxed) != 0) &&
-           sample_has_free_slow(address);
+    return sample_may_have(address) && sample_has_free_slow(address);
 }
 
 /* Whether the free of that block may be the thread's temporary one: it has allocated nothing since, recorded or not. */

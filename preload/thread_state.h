@@ -69,7 +69,7 @@ struct thread_state {
 static_assert(offsetof(struct thread_state, n_outer) <= ARCH_PAGE_BYTES + 80,
               "what every event touches fits two cache lines");
 
-extern __thread struct thread_state *thread_current __attribute__((tls_model("initial-exec")));
+extern HIDDEN __thread struct thread_state *thread_current __attribute__((tls_model("initial-exec")));
 
 /* Find or make the calling thread's state.
  *

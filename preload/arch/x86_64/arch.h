@@ -33,11 +33,12 @@ struct arch_caller {
 };
 
 /* The caller of the function that this is used in; the compiler gives that function a frame pointer. */
-#define ARCH_CALLER()                                                                                                      \
-    ({                                                                                                                     \
-        const uint64_t *frame_ = __builtin_frame_address(0);                                                               \
-        (struct arch_caller){.ip = frame_[1], .sp = (uint64_t)(frame_ + 2), .fp = frame_[0]};                              \
-    })
+#define ARCH_CALLER() arch_caller_of((const uint64_t *)__builtin_frame_address(0))
+
+/* The caller of the function with that frame address. */
+ALWAYS_INLINE struct arch_caller arch_caller_of(const uint64_t *frame) {
+    return (struct arch_caller){.ip = frame[1], .sp = (uint64_t)(frame + 2), .fp = frame[0]};
+}
 
 /* Whether the TSC runs at one rate on all cores through all power states (CPUID 80000007h EDX bit 8) and rdtscp exists. */
 static inline bool arch_has_stable_tsc(void) {

@@ -106,10 +106,10 @@ $(BUILD)/targets/signal_alloc: $(BUILD)/targets/lib_bump.so
 $(BUILD)/targets/lib_%.so: tests/targets/lib_%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TARGET_FLAGS) -fPIC -shared -fno-builtin -Wl,-soname,$(@F) -o $@ $<
-$(BUILD)/targets/%: tests/targets/%.c tests/targets/books.h
+$(BUILD)/targets/%: tests/targets/%.c $(wildcard tests/targets/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
-$(BUILD)/targets/%: tests/targets/%.cc tests/targets/books.h
+$(BUILD)/targets/%: tests/targets/%.cc $(wildcard tests/targets/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
 $(BUILD)/targets/operator_new-%: tests/targets/operator_new.cc tests/targets/books.h

@@ -1,18 +1,11 @@
 /* epilogues.c - a handler that allocates at every instruction of plain functions, their prologues and epilogues too: there a saved
  * register may already stand below the stack pointer. */
+#include "single_step.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { ROUNDS = 100 };
-
-#define STEP_BEGIN()                                                                                                       \
-    __asm__ volatile("pushfq\n\t.cfi_adjust_cfa_offset 8\n\torl $0x100, (%%rsp)\n\tpopfq\n\t.cfi_adjust_cfa_offset -8" ::  \
-                         : "memory", "cc")
-#define STEP_END()                                                                                                         \
-    __asm__ volatile(                                                                                                      \
-        "pushfq\n\t.cfi_adjust_cfa_offset 8\n\tandl $~0x100, (%%rsp)\n\tpopfq\n\t.cfi_adjust_cfa_offset -8" ::             \
-            : "memory", "cc")
 
 static int n_steps;
 

@@ -1,25 +1,14 @@
 /* hand_made_stack.c - a coroutine as small libraries make them: its entry returns into a plain C function that stands at the very top of its
  * stack, with nothing readable above. Unwinding finds a rule for that address that means another frame. */
+#include "switch_stack.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { STACK_BYTES = 65536, GUARD_BYTES = 4096, SAVED_REGISTERS = 6 };
+enum { STACK_BYTES = 65536, GUARD_BYTES = 4096 };
 
 static void *main_sp, *coroutine_sp;
-
-void switch_stack(void **save, void *to);
-
-__asm__(".globl switch_stack\n"
-        "switch_stack:\n"
-        "    .cfi_startproc\n"
-        "    push %rbp\n    push %rbx\n    push %r12\n    push %r13\n    push %r14\n    push %r15\n"
-        "    mov %rsp, (%rdi)\n"
-        "    mov %rsi, %rsp\n"
-        "    pop %r15\n    pop %r14\n    pop %r13\n    pop %r12\n    pop %rbx\n    pop %rbp\n"
-        "    ret\n"
-        "    .cfi_endproc\n");
 
 /* Stands before leave_coroutine in the file and has a large frame. */
 __attribute__((noinline, used)) static void neighbour(void) {
@@ -44,13 +33,7 @@ __attribute__((noinline)) static void enter_coroutine(void) {
 int main(void) {
     char *stack = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     mprotect(stack + STACK_BYTES, GUARD_BYTES, PROT_NONE);
-    void **sp = (void **)(stack + STACK_BYTES);
-    *--sp = (void *)leave_coroutine;
-    *--sp = (void *)enter_coroutine;
-    for (int i = 0; i < SAVED_REGISTERS; i++) {
-        *--sp = NULL;
-    }
-    coroutine_sp = sp;
+    coroutine_sp = switch_prepare(stack + STACK_BYTES, enter_coroutine, leave_coroutine);
     switch_stack(&main_sp, coroutine_sp);
     puts("back");
     return 0;

@@ -1,26 +1,16 @@
 /* stack_neighbour.c - a coroutine on a stack made by hand, which ends where another mapping begins; that goes away while the coroutine
  * lives. Whoever unwinds must not go by what could be read before. */
+#include "switch_stack.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { STACK_BYTES = 65536, SAVED_REGISTERS = 6 };
+enum { STACK_BYTES = 65536 };
 
 static void *main_sp, *coroutine_sp;
 
-void switch_stack(void **save, void *to);
-
-__asm__(".globl switch_stack\n"
-        "switch_stack:\n"
-        "    .cfi_startproc\n"
-        "    push %rbp\n    push %rbx\n    push %r12\n    push %r13\n    push %r14\n    push %r15\n"
-        "    mov %rsp, (%rdi)\n"
-        "    mov %rsi, %rsp\n"
-        "    pop %r15\n    pop %r14\n    pop %r13\n    pop %r12\n    pop %rbx\n    pop %rbp\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
-        /* Right before the function that the stack ends with: the rule found for that "return address" is this one. */
+__asm__(/* Right before the function that the stack ends with: the rule found for that "return address" is this one. */
         "large_frame:\n"
         "    .cfi_startproc\n"
         "    sub $520, %rsp\n    .cfi_adjust_cfa_offset 520\n    nop\n"
@@ -53,13 +43,7 @@ __attribute__((noinline)) static void enter_coroutine(void) {
 
 int main(void) {
     char *stack = mmap(NULL, (size_t)2 * STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    void **sp = (void **)(stack + STACK_BYTES);
-    *--sp = (void *)leave_coroutine;
-    *--sp = (void *)enter_coroutine;
-    for (int i = 0; i < SAVED_REGISTERS; i++) {
-        *--sp = NULL;
-    }
-    coroutine_sp = sp;
+    coroutine_sp = switch_prepare(stack + STACK_BYTES, enter_coroutine, leave_coroutine);
     switch_stack(&main_sp, coroutine_sp);
     munmap(stack + STACK_BYTES, STACK_BYTES);
     switch_stack(&main_sp, coroutine_sp);

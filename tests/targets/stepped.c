@@ -6,11 +6,12 @@
  * usage: stepped STRIDE [onstack]   every STRIDE-th instruction; handlers on an alternate stack
  */
 #include "books.h"
+#include "single_step.h"
 #include <link.h>
 #include <signal.h>
 #include <ucontext.h>
 
-enum { TRAP_FLAG = 0x100, MISSES_MAX = 5, OLD_BYTES = 40, NEW_BYTES = 60 };
+enum { MISSES_MAX = 5, OLD_BYTES = 40, NEW_BYTES = 60 };
 
 static uint64_t code_start, code_end; /* of libseep.so */
 static long strike_at, n_steps;
@@ -28,14 +29,6 @@ static int find_code(struct dl_phdr_info *info, size_t size, void *context) {
     }
     return 0;
 }
-
-#define STEP_BEGIN()                                                                                                       \
-    __asm__ volatile("pushfq\n\t.cfi_adjust_cfa_offset 8\n\torl $0x100, (%%rsp)\n\tpopfq\n\t.cfi_adjust_cfa_offset -8" ::  \
-                         : "memory", "cc")
-#define STEP_END()                                                                                                         \
-    __asm__ volatile(                                                                                                      \
-        "pushfq\n\t.cfi_adjust_cfa_offset 8\n\tandl $~0x100, (%%rsp)\n\tpopfq\n\t.cfi_adjust_cfa_offset -8" ::             \
-            : "memory", "cc")
 
 SITE void *site_in_handler(size_t n) {
     void *p = malloc(n);

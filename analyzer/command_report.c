@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "diag.h"
+#include "options.h"
 #include "progress.h"
 #include "report.h"
 #include "report_json.h"
@@ -37,7 +38,7 @@ struct options {
     size_t top, stacks;
     enum site_order order;
     uint32_t pid;
-    bool is_json, is_help, has_top;
+    bool is_json, is_help, has_top, has_pid;
 };
 
 /* Read a number of at most max. Returns 0, or -1 after a message. */
@@ -67,21 +68,12 @@ static int parse_order(const char *text, enum site_order *order) {
     return -1;
 }
 
-static int parse_format(const char *text, bool *is_json) {
-    *is_json = strcmp(text, "json") == 0;
-    if (!*is_json && strcmp(text, "text") != 0) {
-        diag_error("--format: not one of text, json: %s", text);
-        return -1;
-    }
-    return 0;
-}
-
 static int parse_option(struct options *o, int code, const char *value) {
     unsigned long long number = 0;
     int status = 0;
     switch (code) {
     case 'f':
-        return parse_format(value, &o->is_json);
+        return option_format(value, &o->is_json);
     case 's':
         return parse_order(value, &o->order);
     case 't':
@@ -96,6 +88,7 @@ static int parse_option(struct options *o, int code, const char *value) {
     case 'p':
         status = parse_number("pid", value, UINT32_MAX, &number);
         o->pid = (uint32_t)number;
+        o->has_pid = true;
         return status;
     case 'r':
         o->sysroot = value;
@@ -123,9 +116,9 @@ static int parse_options(struct options *o, int argc, char **argv) {
                                           {NULL, 0, NULL, 0}};
     *o = (struct options){.top = 10, .stacks = 5, .order = SITE_BY_CALLS};
     opterr = 0; /* our own words for it */
-    for (int code; (code = getopt_long(argc, argv, "f:h", longs, NULL)) != -1;) {
-        if (code == '?') {
-            diag_error("report: cannot make sense of '%s'; see seep report --help", argv[optind - 1]);
+    for (int code; (code = getopt_long(argc, argv, ":f:h", longs, NULL)) != -1;) {
+        if (code == '?' || code == ':') {
+            option_refuse("report", code, argv[optind - 1]);
         }
         if (parse_option(o, code, optarg) != 0) {
             return -1;
@@ -198,7 +191,7 @@ int report_main(int argc, char **argv) {
         goto out;
     }
     report_warn_incomplete(&profile);
-    if (o.pid && !has_process(&profile, o.pid)) {
+    if (o.has_pid && !has_process(&profile, o.pid)) {
         diag_error("%s: no process %u in this trace", o.path, o.pid);
         status = SEEP_EXIT_USAGE;
         goto out;

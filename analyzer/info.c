@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "diag.h"
 #include "json_out.h"
+#include "options.h"
 #include "profile.h"
 #include "progress.h"
 #include "safe_text.h"
@@ -87,7 +88,7 @@ static void text_threads(const struct profile *p) {
     printf("%-12s %zu", "threads", p->n_threads);
     for (size_t i = 0; i < p->n_threads && i < TEXT_THREADS_MAX; i++) {
         printf("%s%" PRIu32 " ", i ? ", " : ": ", p->threads[i].tid);
-        safe_text_put(stdout, p->threads[i].name);
+        safe_text_put(stdout, p->threads[i].name ? p->threads[i].name : "?"); /* gone before it was asked */
     }
     puts(p->n_threads > TEXT_THREADS_MAX ? ", …" : "");
 }
@@ -268,14 +269,16 @@ int info_main(int argc, char **argv) {
         {"format", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     bool is_json = false;
     opterr = 0; /* our own words for it */
-    for (int c; (c = getopt_long(argc, argv, "f:h", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, ":f:h", options, NULL)) != -1;) {
         if (c == 'h') {
             fputs(help, stdout);
             return SEEP_EXIT_DONE;
         }
-        is_json = c == 'f' && strcmp(optarg, "json") == 0;
-        if (c != 'f' || (!is_json && strcmp(optarg, "text") != 0)) {
-            diag_error("info: cannot make sense of '%s'; see seep info --help", argv[optind - 1]);
+        if (c != 'f') {
+            option_refuse("info", c, argv[optind - 1]);
+            return SEEP_EXIT_USAGE;
+        }
+        if (option_format(optarg, &is_json) != 0) {
             return SEEP_EXIT_USAGE;
         }
     }

@@ -34,6 +34,7 @@ static int print_help(void) {
         printf("  %-7s %-20s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
     }
     puts("\n"
+         "Also: seep help COMMAND, seep --version.\n"
          "Exit status: 0 done, 1 a gate failed, 2 wrong usage, 3 unreadable trace; of `run`: the program's.");
     return fflush(stdout) == 0 ? SEEP_EXIT_DONE : SEEP_EXIT_UNREADABLE;
 }

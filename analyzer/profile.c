@@ -2,10 +2,10 @@
 #include "profile.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "diag.h"
 #include "event_decoder.h"
@@ -259,9 +259,6 @@ static void compare_with_end(struct load *load) {
 static void fill_blanks(struct profile *p) {
     p->recorder_version = p->recorder_version ? p->recorder_version : xstrndup("", 0);
     p->options = p->options ? p->options : xstrndup("", 0);
-    for (size_t i = 0; i < p->n_threads; i++) {
-        p->threads[i].name = p->threads[i].name ? p->threads[i].name : xstrndup("", 0);
-    }
 }
 
 static void finish(struct load *load) {
@@ -343,6 +340,16 @@ static bool is_being_recorded(const char *path) {
     return is_alive || !file_lock_wait(path, END_OF_RECORDING_MS);
 }
 
+/* The program is running, and may have been silent for a while. Being recorded, it is on this machine. */
+static void run_until_now(struct profile *p) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t real_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    if (p->start_real_ns && real_ns > p->start_real_ns && real_ns - p->start_real_ns > p->runtime_ns) {
+        p->runtime_ns = real_ns - p->start_real_ns;
+    }
+}
+
 int profile_load(struct profile *profile, const char *path, profile_progress *progress, void *context) {
     struct load load = {.profile = profile, .progress = progress, .context = context};
     *profile = (struct profile){.path = xstrndup(path, strlen(path))};
@@ -350,10 +357,8 @@ int profile_load(struct profile *profile, const char *path, profile_progress *pr
     int result = trace_reader_open(&load.reader, path);
     if (result == 0) {
         load_opened(&load);
-        if (!profile->n_event_blocks && !profile->n_record_blocks && !profile->is_recording) {
-            diag_error("%s: nothing of it could be read; its %" PRIu64 " bytes hold no whole file block", path,
-                       profile->file_bytes);
-            result = -1;
+        if (profile->is_recording) {
+            run_until_now(profile);
         }
     } else {
         diag_error("%s", load.reader.error);

@@ -21,6 +21,7 @@
 #include "diag.h"
 #include "elf_check.h"
 #include "file_lock.h"
+#include "options.h"
 #include "profile.h"
 #include "run_environment.h"
 
@@ -85,8 +86,8 @@ static int read_options(struct run *run, int argc, char **argv) {
             fputs(help, stdout);
             return SEEP_EXIT_DONE;
         }
-        if (c == ':') {
-            diag_error("run: '%s' needs a value; see seep run --help", argv[optind - 1]);
+        if (c == ':' || c == '?') {
+            option_refuse("run", c, argv[optind - 1]);
             return SEEP_EXIT_USAGE;
         }
         bool is_right = (c == 'o' && *optarg) || (c == 'r' && is_size(optarg, 256ull << 10, 16ull << 30)) ||
@@ -96,14 +97,16 @@ static int read_options(struct run *run, int argc, char **argv) {
                        c == 'r'   ? " (--ring wants a size from 256K to 16G)"
                        : c == 's' ? " (--sample wants a size up to 1G, or 0)"
                        : c == 'u' ? " (--unwinder wants reuse, cfi, libunwind or verify)"
-                       : c == 'o' ? " (-o wants a file name)"
-                                  : "");
+                                  : " (-o wants a file name)");
             return SEEP_EXIT_USAGE;
         }
         *(c == 'o'   ? &run->options.output
           : c == 'r' ? &run->options.ring
           : c == 's' ? &run->options.sample
                      : &run->options.unwinder) = optarg;
+    }
+    if (!run->options.output) {
+        run->options.output = run_environment_option("output"); /* never freed: needed to the end */
     }
     run->command = argv + optind;
     if (!run->command[0]) {
@@ -134,13 +137,17 @@ static int check_command(struct run *run) {
 static volatile sig_atomic_t child_pid;
 
 static const int forwarded[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-static const int endured[] = {SIGINT, SIGQUIT}; /* the terminal sends these to the child as well */
+static const int shared[] = {SIGINT, SIGQUIT}; /* a terminal sends these to the child as well */
 
-enum { N_FORWARDED = sizeof forwarded / sizeof forwarded[0], N_ENDURED = sizeof endured / sizeof endured[0] };
+enum { N_FORWARDED = sizeof forwarded / sizeof forwarded[0], N_SHARED = sizeof shared / sizeof shared[0] };
 
-static void forward_signal(int number) {
+static void forward_signal(int number, siginfo_t *info, void *context) {
+    (void)context;
     int saved = errno;
-    kill((pid_t)child_pid, number);
+    bool is_shared = number == SIGINT || number == SIGQUIT;
+    if (!is_shared || info->si_code != SI_KERNEL) {
+        kill((pid_t)child_pid, number);
+    }
     errno = saved;
 }
 
@@ -149,29 +156,28 @@ static void fill_signal_set(sigset_t *set) {
     for (size_t i = 0; i < N_FORWARDED; i++) {
         sigaddset(set, forwarded[i]);
     }
-    for (size_t i = 0; i < N_ENDURED; i++) {
-        sigaddset(set, endured[i]);
+    for (size_t i = 0; i < N_SHARED; i++) {
+        sigaddset(set, shared[i]);
     }
 }
 
 /* What we are told to ignore (nohup) stays ignored. */
-static void set_handler(int number, void (*handler)(int)) {
-    struct sigaction before, action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+static void set_handler(int number, bool is_running) {
+    struct sigaction before, action = {.sa_handler = SIG_DFL};
+    if (is_running) {
+        action = (struct sigaction){.sa_sigaction = forward_signal, .sa_flags = SA_RESTART | SA_SIGINFO};
+    }
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
         sigaction(number, &action, NULL);
     }
 }
 
-static void ignore_signal(int number) {
-    (void)number;
-}
-
 static void handle_signals(bool is_running) {
     for (size_t i = 0; i < N_FORWARDED; i++) {
-        set_handler(forwarded[i], is_running ? forward_signal : SIG_DFL);
+        set_handler(forwarded[i], is_running);
     }
-    for (size_t i = 0; i < N_ENDURED; i++) {
-        set_handler(endured[i], is_running ? ignore_signal : SIG_DFL);
+    for (size_t i = 0; i < N_SHARED; i++) {
+        set_handler(shared[i], is_running);
     }
 }
 
@@ -269,6 +275,10 @@ static void print_summary(const char *trace, const struct profile *p) {
 
 /* Say on one line what became of the trace. */
 static void tell_trace(const char *trace) {
+    if (run_environment_option("off")) {
+        diag_error("no trace was written: SEEP_OPTIONS has \"off\"");
+        return;
+    }
     if (!wait_for_trace(trace)) {
         diag_error(
             "no trace was written: %s did not appear; unless a line above says why, the program has dropped LD_PRELOAD or "

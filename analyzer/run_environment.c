@@ -29,6 +29,33 @@ static void line_add(struct line *line, const char *s) {
     line->n += n;
 }
 
+/* The reverse of line_add_escaped(). */
+static char *unescaped(const char *from, size_t n) {
+    char *text = xstrndup(from, n), *to = text;
+    for (const char *p = text; *p; p++) {
+        bool is_escaped = strncmp(p, "%3A", 3) == 0 || strncmp(p, "%25", 3) == 0;
+        *to++ = !is_escaped ? *p : p[1] == '3' ? ':' : '%';
+        p += is_escaped ? 2 : 0;
+    }
+    *to = '\0';
+    return text;
+}
+
+char *run_environment_option(const char *key) {
+    const char *item = getenv("SEEP_OPTIONS");
+    size_t n_key = strlen(key);
+    char *value = NULL;
+    while (item && *item) {
+        size_t n = strcspn(item, ":");
+        if (n >= n_key && strncmp(item, key, n_key) == 0 && (n == n_key || item[n_key] == '=')) {
+            free(value);
+            value = n == n_key ? xstrndup("", 0) : unescaped(item + n_key + 1, n - n_key - 1);
+        }
+        item += n + (item[n] == ':');
+    }
+    return value;
+}
+
 int run_find_shim(char path[PATH_MAX]) {
     static const char *const places[] = {"libseep.so", "../lib/seep/libseep.so"};
     char self[PATH_MAX];
@@ -98,6 +125,8 @@ int run_check_trace_path(const char *path) {
     if (lstat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode)) {
             diag_error("cannot write %s: is a directory; name a file in it with -o", path);
+        } else if (!S_ISREG(st.st_mode)) {
+            diag_error("cannot write %s: is not a regular file; choose another name with -o", path);
         } else {
             diag_error("%s already exists; seep never overwrites a trace; choose another name with -o", path);
         }

@@ -17,11 +17,15 @@ struct run_options {
     const char *unwinder;
 };
 
+/* A key's value in SEEP_OPTIONS as this process was given it, the last if there are several; "" for a key without one. Returns NULL if it is not there; the
+ * caller frees it. */
+char *run_environment_option(const char *key);
+
 /* Find libseep.so: beside this executable, else in ../lib/seep.
  * Returns  0, or -1 after one line on stderr */
 MUST_CHECK int run_find_shim(char path[PATH_MAX]);
 
-/* The name of the trace of this process: as asked, with the pid for each "%p", or seep.<program>.<pid>.seep.
+/* The name of the trace of this process: as asked, with the pid for each "%p" and the program for each "%n", or seep.<program>.<pid>.seep.
  * Returns  0, or -1 after one line on stderr */
 MUST_CHECK int run_trace_path(const struct run_options *options, const char *program, pid_t pid, char path[PATH_MAX]);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "demangle.h"
@@ -107,6 +108,10 @@ struct symbolizer *symbolizer_open(const struct profile *profile, const char *sy
     s->finder.sysroot = sysroot ? xstrndup(sysroot, strlen(sysroot)) : NULL;
     s->finder.debug_dir = debug_dir ? xstrndup(debug_dir, strlen(debug_dir)) : NULL;
     s->finder.start_real_ns = profile->start_real_ns;
+    struct stat st;
+    if (debug_dir && stat(debug_dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        diag_warning("--debug-dir %s is no directory; ignored", debug_dir);
+    }
     s->callbacks = (Dwfl_Callbacks){.find_elf = dwfl_build_id_find_elf, .find_debuginfo = find_debuginfo};
     elf_version(EV_CURRENT);
     number_objects(s);

@@ -21,7 +21,7 @@ enum {
     POLL_EVENTS = 32768,   /* a poll should find as many: each starts with cold caches (cc1: 76 ns an event with polls
                               of 1,200 events, 65 with 5,000, 60 with 19,000), and what lies longer in the ring is cold, too */
     HURRY_EVENTS = 262144, /* a poll that finds as many is not followed by a sleep at all */
-    EXEC_CHECK_POLLS = 16,
+    EXEC_CHECK_NS = 20 * NS_PER_MS,
 };
 
 int collector_init(struct collector *c, struct ring_map *ring, int fd, uint32_t watched_pid, const char *options) {
@@ -186,9 +186,13 @@ static void housekeeping(struct collector *c, uint64_t now_ns, uint64_t n_events
 static bool follow(struct collector *c) {
     const struct ring_header *h = c->ring->header;
     uint64_t sleep_ns = SLEEP_LEAST_NS, read_ns = clock_mono_ns(), stamp = clock_stamp(c->clock.is_tsc);
-    for (uint64_t n_polls = 0; process_watch_is_alive(&c->watch); n_polls++) {
-        if (n_polls % EXEC_CHECK_POLLS == 0 && process_watch_has_execed(&c->watch)) {
-            return true;
+    uint64_t checked_ns = 0;
+    while (process_watch_is_alive(&c->watch)) {
+        if (read_ns - checked_ns >= EXEC_CHECK_NS) {
+            checked_ns = read_ns;
+            if (process_watch_has_execed(&c->watch)) {
+                return true;
+            }
         }
         uint32_t wake_seen = atomic_load_explicit(&h->wake, memory_order_acquire);
         settle(read_ns);
@@ -217,9 +221,8 @@ static int finish(struct collector *c, bool has_execed) {
     gather_records(c, true);
     collector_flush(c);
     facts_last(c, end);
-    if (has_execed) {
-        facts_note_exec(c);
-    }
+    bool has_exited = atomic_load_explicit(&c->ring->header->target_state, memory_order_acquire) == RING_TARGET_EXITED;
+    facts_note_end(c, has_execed, end.kind == TRACE_END_EXIT && !has_exited);
     facts_survivors(c);
     facts_end(c);
     flush_records(c);

@@ -144,8 +144,14 @@ static void write_note(struct collector *c, const char *text) {
     trace_records_end(&c->records);
 }
 
-void facts_note_exec(struct collector *c) {
-    write_note(c, "the process went on as another program (exec); the trace ends there");
+void facts_note_end(struct collector *c, bool has_execed, bool has_vanished) {
+    if (has_execed) {
+        write_note(c, "the process went on as another program (exec); the trace ends there");
+    } else if (has_vanished) {
+        write_note(c,
+                   "the process ended without exit(): by _exit(), or after it had gone on as another program (exec), which "
+                   "is not in the trace");
+    }
 }
 
 /* What the verify mode of the unwinder has found. */
@@ -155,10 +161,7 @@ static void write_verified(struct collector *c) {
     if (n != 0) {
         snprintf(text, sizeof text, "%" PRIu64 " stacks compared with libunwind, %" PRIu64 " differ", n,
                  atomic_load_explicit(&c->ring->header->n_differing, memory_order_relaxed));
-        trace_records_begin(&c->records, TRACE_RECORD_NOTE);
-        trace_records_number(&c->records, c->ring->pid);
-        trace_records_string(&c->records, text);
-        trace_records_end(&c->records);
+        write_note(c, text);
     }
 }
 

@@ -19,7 +19,7 @@ void facts_every_second(struct collector *c, uint64_t now_ns);
 void facts_last(struct collector *c, struct process_end end);
 
 /* NOTE: the process goes on, as another program. */
-void facts_note_exec(struct collector *c);
+void facts_note_end(struct collector *c, bool has_execed, bool has_vanished);
 
 /* SURVIVORS: what is alive at the end, for each info; split where there are very many. */
 void facts_survivors(struct collector *c);

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -62,7 +63,7 @@ def command(*argv, **options):
 def convert(raw):
     """The seep trace with the events of a raw heaptrack file. heaptrack's addresses are return address - 1."""
     w = TraceWriter()
-    w.start()
+    w.start(real_ns=time.time_ns())  # later than the program: without a build-id a newer one would not be believed
     stacks, n_modules, executable, ms = [0], 0, "", 0
     for line in raw.splitlines():
         kind, _, rest = line.partition(" ")

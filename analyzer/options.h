@@ -1,0 +1,15 @@
+/* options.h - what the commands' options have in common. Messages are one line on stderr. */
+#ifndef SEEP_OPTIONS_H
+#define SEEP_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "attributes.h"
+
+/* Read a --format. Returns 0, or -1 after a message. */
+MUST_CHECK int option_format(const char *text, bool *is_json);
+
+/* Say what is wrong with the argument that getopt_long() has just refused; code is what it returned: ':' for a value that is missing. */
+void option_refuse(const char *command, int code, const char *argument);
+
+#endif

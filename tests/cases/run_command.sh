@@ -164,18 +164,51 @@ case_quoting_in_output() {
 }
 
 case_signals_reach_the_program() {
-    background log "$SEEP" run -o a.seep -- "$PYTHON" -c '
+    for signal in TERM INT QUIT USR1; do
+        background log env --default-signal=INT,QUIT "$SEEP" run -o $signal.seep -- "$PYTHON" -c '
 import signal, sys, time
 def end(*_):
     print("ended in order"); sys.exit(9)
-signal.signal(signal.SIGTERM, end)
+for number in signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1:
+    signal.signal(number, end)
 print("ready", flush=True)
 time.sleep(30)'
-    for _ in $(seq 100); do grep -q ready log && break; sleep 0.1; done
-    kill -TERM "$background_pid"
-    status_of 9 wait "$background_pid"
-    has log 'ended in order'
-    [ "$(report_json a.seep | jq .trace.complete)" = true ] || fail "not complete"
+        for _ in $(seq 100); do grep -q ready log && break; sleep 0.1; done
+        kill -$signal "$background_pid"
+        status_of 9 wait "$background_pid"
+        has log 'ended in order'
+        [ "$(report_json $signal.seep | jq .trace.complete)" = true ] || fail "not complete"
+    done
+}
+
+# What a script becomes by exec is not traced, and the trace says so, however short it was.
+case_exec_is_noted() {
+    for rest in 'exec sleep 0.3' 'exec true'; do
+        rm -f a.seep
+        status_of 0 "$SEEP" run -o a.seep -- sh -c "$rest" >out 2>err
+        "$SEEP" info --format json a.seep | jq -r '.trace.notes[].text' >notes
+        has notes 'exec'
+    done
+    "$SEEP" run -o b.seep -- "$plain" >out 2>err || true
+    [ "$("$SEEP" info --format json b.seep | jq '.trace.notes | length')" = 0 ] || fail "noted where there is nothing to note"
+}
+
+case_options_of_the_environment() {
+    status_of 3 env SEEP_OPTIONS='output=%n-100%25.seep:sample=1M' "$SEEP" run -- "$plain" 2>err
+    [ "$("$SEEP" info --format json 'plain-100%.seep' | jq .trace.sample_bytes)" = 1048576 ] || fail "not sampled"
+    status_of 3 env SEEP_OPTIONS=output=not.seep "$SEEP" run -o a.seep -- "$plain" 2>err
+    [ -f a.seep ] && [ ! -e not.seep ] || fail "-o does not count"
+    status_of 3 env SEEP_OPTIONS=off "$SEEP" run -o b.seep -- "$plain" 2>err
+    one_line err 'SEEP_OPTIONS has "off"'
+    [ ! -e b.seep ] || fail "traced"
+}
+
+# A program that has nothing to tell still grows older.
+case_report_of_a_silent_program() {
+    background log "$SEEP" run -o a.seep -- sleep 4
+    sleep 2.5
+    [ "$("$SEEP" report --format json a.seep 2>err | jq '.trace.runtime_seconds > 1.5')" = true ] || fail "its time stands still"
+    wait "$background_pid"
 }
 
 case_interrupted_by_kill_of_seep() {

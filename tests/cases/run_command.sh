@@ -197,7 +197,7 @@ case_options_of_the_environment() {
     status_of 3 env SEEP_OPTIONS='output=%n-100%25.seep:sample=1M' "$SEEP" run -- "$plain" 2>err
     [ "$("$SEEP" info --format json 'plain-100%.seep' | jq .trace.sample_bytes)" = 1048576 ] || fail "not sampled"
     status_of 3 env SEEP_OPTIONS=output=not.seep "$SEEP" run -o a.seep -- "$plain" 2>err
-    [ -f a.seep ] && [ ! -e not.seep ] || fail "-o does not count"
+    { [ -f a.seep ] && [ ! -e not.seep ]; } || fail "-o does not count"
     status_of 3 env SEEP_OPTIONS=off "$SEEP" run -o b.seep -- "$plain" 2>err
     one_line err 'SEEP_OPTIONS has "off"'
     [ ! -e b.seep ] || fail "traced"

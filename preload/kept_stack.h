@@ -37,12 +37,12 @@ struct unwind_cursor {
     uint64_t ip, sp, fp;
 };
 
-/* What may be read. The thread's own stack stays as long as the thread; of any other (a coroutine's, an alternate signal stack) only the end is
- * unknown and what lies behind it may go at any time, so it is asked about anew in each capture. */
+/* What may be read. The thread's own stack stays as long as the thread; any other (a coroutine's, an alternate signal stack) may go at any
+ * time, and where it ends is unknown, so its pages are asked about anew in each capture. */
 struct unwind_bounds {
-    uint64_t own_low, own_high; /* the thread's own stack, as far down as it has been found readable */
-    uint64_t gap;       /* an address below that was not readable: what is further down is another stack; 0 = none */
-    uint64_t low, high; /* pages of another stack, found readable in this capture */
+    uint64_t own_low,
+        own_high;       /* the thread's own stack, as far down as a stack that ended in order has shown it to be one */
+    uint64_t low, high; /* pages elsewhere, found readable in this capture */
 };
 
 /* A frame just unwound: its state and its rule. With its caller's state they tell which words the step read. */
@@ -56,6 +56,7 @@ struct kept_stack {
     uint32_t root;     /* the epoch's root that it stands on */
     bool is_elsewhere; /* it begins on another stack than the thread's own */
     bool is_cut;       /* its outermost frames are not known */
+    bool is_full;      /* and that only for want of room: a shorter stack may have them */
     struct kept_frame *frames;
     struct kept_word *words;
     uint32_t *word_frame; /* the frame that the word led outwards from */

@@ -22,7 +22,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-enum { MESSAGE_BYTES = 1024 };
+enum { MESSAGE_BYTES = 1024, LOWEST_ADDRESS = 4096 };
 
 static bool is_stderr_open;
 
@@ -68,10 +68,12 @@ bool sys_thread_exists(int pid, int tid) {
     return exists;
 }
 
-/* rt_sigprocmask reads the set before it finds that "how" is nonsense (as in abseil's AddressIsReadable). No filter forbids it. */
+/* rt_sigprocmask reads the set before it finds that "how" is nonsense (as in abseil's AddressIsReadable). No filter forbids it. A set at NULL
+ * is none, and not read. */
 bool sys_is_readable(uint64_t address) {
     int saved = errno;
-    bool is_readable = syscall(SYS_rt_sigprocmask, ~0l, address, NULL, sizeof(uint64_t)) == 0 || errno != EFAULT;
+    bool is_readable = address >= LOWEST_ADDRESS &&
+                       (syscall(SYS_rt_sigprocmask, ~0l, address, NULL, sizeof(uint64_t)) == 0 || errno != EFAULT);
     errno = saved;
     return is_readable;
 }

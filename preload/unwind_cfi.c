@@ -11,12 +11,19 @@ static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
         return stack_root();
     }
     struct unwind_cursor c = {.ip = caller.ip, .sp = caller.sp, .fp = caller.fp};
+    struct unwound_frame last;
+    bool is_interrupted = false;
     enum unwind_result result = UNWIND_CALLER;
     uint32_t n = 0;
-    unwind_begin(&t->bounds, c.sp);
+    bool is_elsewhere = unwind_begin(&t->bounds, c.sp);
     while (result == UNWIND_CALLER && n < RING_FRAMES_MAX) {
         ip[n++] = c.ip;
-        result = unwind_step(&c, cfi_rule(c.ip), &t->bounds);
+        last = (struct unwound_frame){.at = c, .rule = cfi_rule(c.ip)};
+        is_interrupted |= cfi_rule_kind(last.rule) == CFI_SIGNAL;
+        result = unwind_step(&c, last.rule, &t->bounds);
+    }
+    if (is_elsewhere && !is_interrupted) {
+        unwind_settle(&t->bounds, caller.sp, &last);
     }
     if (result == UNWIND_CUT || result == UNWIND_CALLER) {
         ring_count_lost(RING_LOST_CUT_STACKS, 1);

@@ -133,6 +133,11 @@ ALWAYS_INLINE struct found unwind_new(struct thread_state *t, struct arch_caller
     return (struct found){.n = n, .n_kept = n_candidates, .end = end};
 }
 
+/* Whether the scratch has room for all of the stack, and the kept part is not short of frames that there would be room for now. */
+ALWAYS_INLINE bool fits(const struct thread_state *t, const struct found *found) {
+    return found->n + found->n_kept < t->frames_cap && !(t->kept.is_full && found->n_kept > 0);
+}
+
 /* The stack does not fit the scratch. Returns whether it may do so in another attempt. */
 static COLD bool make_room(struct thread_state *t) {
     bool had_kept = t->kept.n_frames > 0;
@@ -179,14 +184,20 @@ uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
     struct found found;
     do {
         found = unwind_new(t, caller);
-    } while (UNLIKELY(found.n + found.n_kept >= t->frames_cap) && make_room(t));
+    } while (UNLIKELY(!fits(t, &found)) && make_room(t));
     if (UNLIKELY(found.n_kept == 0)) {
-        kept->is_cut = found.end == UNWIND_CUT || found.end == UNWIND_CALLER; /* no telling where, or no room for more */
+        kept->is_full = found.end == UNWIND_CALLER;
+        kept->is_cut = kept->is_full || found.end == UNWIND_CUT;
     }
     if (UNLIKELY(kept->is_cut)) {
         ring_count_lost(RING_LOST_CUT_STACKS, 1);
     }
-    return keep_found(t, &found, root);
+    uint32_t stack = keep_found(t, &found, root);
+    if (UNLIKELY(is_elsewhere) && found.n_kept == 0 && kept->n_frames > 0 &&
+        unwind_settle(&t->bounds, caller.sp, &t->unwound[found.n - 1])) {
+        kept->is_elsewhere = false;
+    }
+    return stack;
 }
 
 const struct unwinder_ops unwinder_reuse = {.name = "reuse", .init = NULL, .capture = capture_by_reuse};

@@ -3,50 +3,37 @@
 
 #include "sys.h"
 
-enum { OWN_STEP_MAX = 1 << 26 }; /* what lies further below the known part of the own stack is taken for another one */
+enum {
+    STATIC_TLS_MAX = 256 << 10, /* what lies between a thread's control block and its outermost frame */
+    GUESS_BYTES_MAX = 1 << 20,  /* frames without CFI are taken to be no larger */
+};
 
 static uint64_t page_of(uint64_t address) {
     return address & ~(uint64_t)(ARCH_PAGE_BYTES - 1);
 }
 
-/* Whether the thread's own stack reaches down to an address: then every page in between can be read. */
-static COLD bool extend_own(struct unwind_bounds *bounds, uint64_t low) {
-    if (low >= bounds->own_high || (low < bounds->own_low && bounds->own_low - low > OWN_STEP_MAX)) {
+COLD bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
+    for (uint64_t page = page_of(low); page < high; page += ARCH_PAGE_BYTES) {
+        bool is_known = (page >= bounds->low && page < bounds->high) || unwind_is_own(bounds, page, page + ARCH_PAGE_BYTES);
+        if (is_known) {
+            continue;
+        }
+        if (!sys_is_readable(page)) {
+            return false;
+        }
+        bounds->low = page == bounds->high ? bounds->low : page;
+        bounds->high = page + ARCH_PAGE_BYTES;
+    }
+    return low < high;
+}
+
+COLD bool unwind_settle(struct unwind_bounds *bounds, uint64_t sp, const struct unwound_frame *outermost) {
+    uint64_t known = bounds->own_low < bounds->own_high ? bounds->own_low : bounds->own_high - STATIC_TLS_MAX;
+    uint64_t end = outermost->at.sp;
+    if (cfi_rule_kind(outermost->rule) != CFI_END || sp > end || end < known || end >= bounds->own_high) {
         return false;
     }
-    if (bounds->gap > low && !sys_is_readable(bounds->gap)) {
-        return false; /* as before */
-    }
-    bounds->gap = 0;
-    while (low < bounds->own_low) {
-        uint64_t page = page_of(bounds->own_low - 1);
-        if (!sys_is_readable(page)) {
-            bounds->gap = page;
-            return false;
-        }
-        bounds->own_low = page;
-    }
-    return true;
-}
-
-COLD bool unwind_begin_elsewhere(struct unwind_bounds *bounds, uint64_t sp) {
-    bounds->low = bounds->high = 0;
-    return !extend_own(bounds, sp);
-}
-
-COLD bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
-    if (high <= bounds->own_high && extend_own(bounds, low)) {
-        return true;
-    }
-    if (low < bounds->low || low > bounds->high) {
-        bounds->low = bounds->high = page_of(low); /* begin with this stack */
-    }
-    while (bounds->high < high) {
-        if (!sys_is_readable(bounds->high)) {
-            return false;
-        }
-        bounds->high += ARCH_PAGE_BYTES;
-    }
+    bounds->own_low = page_of(sp);
     return true;
 }
 
@@ -54,11 +41,11 @@ COLD bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high) 
 static enum unwind_result step_deref(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds) {
     uint64_t slot = c->fp - cfi_rule_offset(rule);
     if (!unwind_is_plausible(c->fp + 8, c->sp, bounds->own_high) || (slot & 7) || slot < c->sp ||
-        !unwind_can_read(bounds, c->sp, c->fp + 8)) {
+        !unwind_can_read(bounds, slot, slot + 8) || !unwind_can_read(bounds, c->fp, c->fp + 8)) {
         return UNWIND_END;
     }
     uint64_t cfa = unwind_word(slot);
-    if (!unwind_is_plausible(cfa, c->sp, bounds->own_high) || !unwind_can_read(bounds, c->sp, cfa)) {
+    if (!unwind_is_plausible(cfa, c->sp, bounds->own_high) || !unwind_can_read(bounds, cfa - ARCH_RA_BELOW_CFA, cfa)) {
         return UNWIND_END_HALF;
     }
     c->fp = unwind_word(c->fp);
@@ -82,7 +69,8 @@ static enum unwind_result step_signal(struct unwind_cursor *c, struct unwind_bou
 /* No CFI: a frame pointer chain, as long as it stays on the thread's own stack. */
 static enum unwind_result step_guess(struct unwind_cursor *c, struct unwind_bounds *bounds) {
     uint64_t frame = c->fp;
-    if (frame < c->sp || (frame & 7) || frame + 16 > bounds->own_high || !unwind_can_read(bounds, c->sp, frame + 16)) {
+    if (frame < c->sp || frame - c->sp > GUESS_BYTES_MAX || (frame & 7) || frame > bounds->own_high - 16 ||
+        !unwind_can_read(bounds, frame, frame + 16)) {
         return UNWIND_END;
     }
     c->fp = unwind_word(frame);

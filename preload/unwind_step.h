@@ -2,8 +2,8 @@
  *
  * Memory is read where CFI says that the caller's registers are. CFI of a running function is right by construction of the
  * program's exceptions, except at the end of a stack that was made by hand; so no step goes downwards, none leaves the thread's own stack,
- * and each page is asked for before it is read: once where it is the thread's own stack, in every capture where it is another. Only code
- * without CFI is guessed at, by frame pointers, and only within the thread's own stack.
+ * and elsewhere each page is asked for before it is read, in every capture. Only code without CFI is guessed at, by frame pointers, and
+ * only below the end of the thread's own stack.
  *
  * What a step read need not be noted: each word went into the caller's state, so they can be told afterwards, for the frames that
  * are to be kept (kept_stack.h).
@@ -43,20 +43,27 @@ enum unwind_result unwind_step_rare(struct unwind_cursor *c, uint32_t rule, stru
  * A step of the usual kinds reads the caller's fp at its slot, if there is one, and then the caller's ip right below the CFA. */
 struct unwind_read unwind_words_rare(const struct unwound_frame *frame, const struct unwind_cursor *after);
 
-/* The rare halves of the two below. */
-bool unwind_begin_elsewhere(struct unwind_bounds *bounds, uint64_t sp);
+ALWAYS_INLINE bool unwind_is_own(const struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
+    return (low >= bounds->own_low) & (high <= bounds->own_high) & (low < high);
+}
+
+/* Begin a capture at sp. Returns whether that is elsewhere than on the known part of the thread's own stack. */
+ALWAYS_INLINE bool unwind_begin(struct unwind_bounds *bounds, uint64_t sp) {
+    bool is_elsewhere = UNLIKELY(!unwind_is_own(bounds, sp, sp + 8));
+    if (is_elsewhere) {
+        bounds->low = bounds->high = 0;
+    }
+    return is_elsewhere;
+}
+
+/* A capture that began elsewhere, at sp, and met no signal frame, has come to this outermost frame: if that is the one of the thread's own stack,
+ * all from sp to there is own. Returns whether it is. */
+bool unwind_settle(struct unwind_bounds *bounds, uint64_t sp, const struct unwound_frame *outermost);
+
+/* The rare half of unwind_can_read(). */
 bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high);
 
-ALWAYS_INLINE bool unwind_is_own(const struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
-    return low >= bounds->own_low && high <= bounds->own_high;
-}
-
-/* Begin a capture at sp. Returns whether that is on another stack than the thread's own. */
-ALWAYS_INLINE bool unwind_begin(struct unwind_bounds *bounds, uint64_t sp) {
-    return UNLIKELY(!unwind_is_own(bounds, sp, sp + 8)) && unwind_begin_elsewhere(bounds, sp);
-}
-
-/* Whether [low, high) can be read. */
+/* Whether [low, high), a few words, can be read. */
 ALWAYS_INLINE bool unwind_can_read(struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
     return LIKELY(unwind_is_own(bounds, low, high)) || unwind_ask(bounds, low, high);
 }
@@ -78,9 +85,9 @@ ALWAYS_INLINE enum unwind_result unwind_step(struct unwind_cursor *c, uint32_t r
     }
     uint64_t cfa = (kind == CFI_SP ? c->sp : c->fp) + cfi_rule_offset(rule);
     uint64_t fp_slot = cfi_rule_fp_slot(rule);
+    uint64_t lowest = cfa - (fp_slot ? fp_slot : ARCH_RA_BELOW_CFA);
     /* Interrupted after `pop fp`, a function has its caller's fp below sp, where a signal leaves it alone (the red zone). */
-    uint64_t lowest = UNLIKELY(fp_slot > cfa - c->sp) ? cfa - fp_slot : c->sp;
-    if (UNLIKELY(!unwind_is_plausible(cfa, c->sp, bounds->own_high) || c->sp - lowest > ARCH_RED_ZONE_BYTES) ||
+    if (UNLIKELY(!unwind_is_plausible(cfa, c->sp, bounds->own_high) || lowest + ARCH_RED_ZONE_BYTES < c->sp) ||
         !unwind_can_read(bounds, lowest, cfa)) {
         return UNWIND_END;
     }

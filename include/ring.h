@@ -50,7 +50,6 @@ enum {
     X(MODULES, "modules", 0, "modules that could not be recorded")                                                         \
     X(BACKING, "backing", 0, "refusals of the file system to back more of the ring")                                       \
     X(UNTRACED_FORKS, "untraced-forks", 0, "fork children that were not traced")                                           \
-    X(BOOT, "before-start", 0, "allocations served before tracing was ready")                                              \
     X(LATE, "late", 0, "events merged out of order because they were published too late")                                  \
     X(UNKNOWN_FREES, "unknown-frees", 0, "frees of blocks whose allocation was not seen")                                  \
     X(IMPLICIT_FREES, "implicit-frees", 0, "blocks ended by a later allocation at their address")                          \
@@ -107,7 +106,7 @@ struct ring_header {
     _Atomic uint32_t n_thread_serials;    /* threads ever seen; serials start at 1 */
     alignas(64) _Atomic uint64_t
         free_chunks; /* stack of recycled chunks: tag << 32 | index + 1; 0 in the low half = empty */
-    alignas(64) _Atomic uint64_t lost[RING_N_LOST]; /* the kinds up to BOOT are the shim's, the rest the collector's */
+    alignas(64) _Atomic uint64_t lost[RING_N_LOST]; /* the kinds up to UNTRACED_FORKS are the shim's, the rest the collector's */
 
     /* State of either side. */
     alignas(64) _Atomic uint32_t target_state;    /* enum ring_target_state */

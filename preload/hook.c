@@ -5,9 +5,13 @@
 
 #include "lifecycle.h"
 #include "outer_call.h"
+#include "real.h"
 
 struct thread_state *hook_state_slow(uint64_t sp) {
     struct thread_state *t = thread_current;
+    if (UNLIKELY(real_notes_entry())) {
+        return NULL;
+    }
     if (!t) {
         return thread_attach();
     }

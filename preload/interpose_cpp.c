@@ -10,10 +10,10 @@
 
 void *interpose_fallback(size_t alignment, size_t size) {
     if (!alignment) {
-        return REAL(calloc)(1, size ? size : 1);
+        return REAL_OF_PROGRAM(calloc)(1, size ? size : 1);
     }
     void *p = NULL;
-    if (REAL(posix_memalign)(&p, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) != 0) {
+    if (REAL_OF_PROGRAM(posix_memalign)(&p, alignment < sizeof(void *) ? sizeof(void *) : alignment, size) != 0) {
         return NULL;
     }
     memset(p, 0, size);

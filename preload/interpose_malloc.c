@@ -1,7 +1,6 @@
 /* interpose_malloc.c - the C allocation family.
  *
- * Each function goes to its own next definition, so that an allocator in between is used just as without the shim. The first calls of a process
- * may come while the loader is still looking these up: they are served from a small buffer of the shim and are no events.
+ * Each function goes to its own next definition, so that an allocator in between is used just as without the shim.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -12,18 +11,17 @@
 
 /* Whether the real functions can be called; looks them up at the first call. */
 ALWAYS_INLINE bool is_resolved(void) {
-    if (LIKELY(real_table[REAL_malloc] != NULL)) {
-        return true;
+    if (UNLIKELY(!real_table[REAL_malloc])) {
+        real_resolve_family();
     }
-    real_resolve_all();
-    return real_table[REAL_malloc] != NULL && !real_is_resolving;
+    return real_table[REAL_malloc] != NULL;
 }
 
-/* malloc and free are two functions each, reached by a jump: when sampling, registers that only recording needs are not saved. */
+/* malloc and free are several functions each, reached by a jump: what only one of them needs is not done for the others. */
 
 static NOINLINE void *malloc_sampled(size_t size) {
     if (UNLIKELY(!is_resolved())) {
-        return real_boot_alloc(0, size);
+        return NULL;
     }
     void *p = REAL(malloc)(size);
     if (LIKELY(p != NULL)) {
@@ -32,9 +30,16 @@ static NOINLINE void *malloc_sampled(size_t size) {
     return p;
 }
 
+/* Of an allocator whose malloc asks another function of the family through the hooks. */
+static NOINLINE void *malloc_layered(size_t size) {
+    struct arch_caller caller = ARCH_CALLER();
+    outer_begin_alloc(size, 0, caller, NULL);
+    return outer_end_alloc(size, caller, REAL(malloc)(size));
+}
+
 static NOINLINE void *malloc_recorded(size_t size) {
     if (UNLIKELY(!is_resolved())) {
-        return real_boot_alloc(0, size);
+        return NULL;
     }
     void *p = REAL(malloc)(size);
     if (LIKELY(p != NULL)) {
@@ -44,23 +49,24 @@ static NOINLINE void *malloc_recorded(size_t size) {
 }
 
 EXPORT void *malloc(size_t size) {
+    if (UNLIKELY(real_is_layered)) {
+        return malloc_layered(size);
+    }
     return UNLIKELY(sample_interval) ? malloc_sampled(size) : malloc_recorded(size);
 }
 
 static NOINLINE void free_sampled(void *p) {
-    if (UNLIKELY(!p || real_is_boot(p))) {
-        return;
+    if (LIKELY(p != NULL)) {
+        hook_free_sampled(p);
+        REAL(free)(p);
     }
-    hook_free_sampled(p);
-    REAL(free)(p);
 }
 
 static NOINLINE void free_recorded(void *p) {
-    if (UNLIKELY(!p || real_is_boot(p))) {
-        return;
+    if (LIKELY(p != NULL)) {
+        hook_free_as(p, false);
+        REAL(free)(p);
     }
-    hook_free_as(p, false);
-    REAL(free)(p);
 }
 
 EXPORT void free(void *p) {
@@ -79,7 +85,7 @@ static NOINLINE void *calloc_foreign(size_t n, size_t size, struct arch_caller c
 
 EXPORT void *calloc(size_t n, size_t size) {
     if (UNLIKELY(!is_resolved())) {
-        return real_boot_alloc(0, n * size); /* the loader's own; the buffer is zero */
+        return NULL;
     }
     if (UNLIKELY(!real_is_libc)) {
         return calloc_foreign(n, size, ARCH_CALLER());
@@ -87,17 +93,6 @@ EXPORT void *calloc(size_t n, size_t size) {
     void *p = REAL(calloc)(n, size);
     if (LIKELY(p != NULL)) {
         hook_alloc(p, n * size, ARCH_CALLER());
-    }
-    return p;
-}
-
-/* A block of the boot buffer moves to the real allocator. */
-static COLD void *realloc_boot(void *old, size_t size, struct arch_caller caller) {
-    void *p = REAL(malloc)(size);
-    if (p) {
-        size_t old_size = real_boot_size(old);
-        memcpy(p, old, old_size < size ? old_size : size);
-        hook_alloc(p, size, caller);
     }
     return p;
 }
@@ -111,10 +106,7 @@ static NOINLINE void *realloc_foreign(void *old, size_t size, struct arch_caller
 
 ALWAYS_INLINE void *realloc_from(void *old, size_t size, struct arch_caller caller) {
     if (UNLIKELY(!is_resolved())) {
-        return old ? NULL : real_boot_alloc(0, size);
-    }
-    if (UNLIKELY(real_is_boot(old))) {
-        return realloc_boot(old, size, caller);
+        return NULL;
     }
     if (UNLIKELY(!real_is_libc)) {
         return realloc_foreign(old, size, caller);
@@ -140,6 +132,9 @@ EXPORT void *reallocarray(void *old, size_t n, size_t size) {
     if (__builtin_mul_overflow(n, size, &all)) {
         errno = ENOMEM;
         return NULL;
+    }
+    if (UNLIKELY(real_is_bypassed) && REAL(reallocarray)) {
+        return REAL(reallocarray)(old, n, size); /* which asks the program's own realloc */
     }
     return realloc_from(old, all, ARCH_CALLER());
 }

@@ -39,7 +39,7 @@ void *interpose_fallback(size_t alignment, size_t size);
     void name parameters;                                                                                                  \
     EXPORT void name parameters {                                                                                          \
         OUTER_CALL_PERSONALITY();                                                                                          \
-        if (!(block) || real_is_boot(block)) {                                                                             \
+        if (!(block)) {                                                                                                    \
             return;                                                                                                        \
         }                                                                                                                  \
         struct arch_caller caller_ = ARCH_CALLER();                                                                        \
@@ -48,7 +48,7 @@ void *interpose_fallback(size_t alignment, size_t size);
         if (real_) {                                                                                                       \
             real_ arguments;                                                                                               \
         } else {                                                                                                           \
-            REAL(free)(block);                                                                                             \
+            REAL_OF_PROGRAM(free)(block);                                                                                  \
         }                                                                                                                  \
         outer_end_free(caller_);                                                                                           \
     }
@@ -60,7 +60,7 @@ void *interpose_fallback(size_t alignment, size_t size);
         struct arch_caller caller_ = ARCH_CALLER();                                                                        \
         outer_begin_alloc((size), 0, caller_, (old));                                                                      \
         __typeof__(&name) real_ = REAL_FOR(name, caller_);                                                                 \
-        void *p_ = real_ ? real_ arguments : REAL(realloc)((old), (size));                                                 \
+        void *p_ = real_ ? real_ arguments : REAL_OF_PROGRAM(realloc)((old), (size));                                      \
         return outer_end_realloc((size), caller_, (old), p_, (keeps));                                                     \
     }
 
@@ -72,7 +72,7 @@ void *interpose_fallback(size_t alignment, size_t size);
         struct arch_caller caller_ = ARCH_CALLER();                                                                        \
         outer_begin_alloc(size, align, caller_, NULL);                                                                     \
         __typeof__(&name) real_ = REAL_FOR(name, caller_);                                                                 \
-        int result_ = real_ ? real_(out, align, size) : REAL(posix_memalign)(out, align, size);                            \
+        int result_ = real_ ? real_(out, align, size) : REAL_OF_PROGRAM(posix_memalign)(out, align, size);                 \
         outer_end_alloc(size, caller_, result_ == 0 ? *out : NULL);                                                        \
         return result_;                                                                                                    \
     }

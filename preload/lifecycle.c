@@ -262,7 +262,6 @@ __attribute__((constructor)) static void construct(void) {
         on_exit(at_exit, NULL);
     }
     pthread_atfork(NULL, NULL, lifecycle_in_fork_child);
-    real_find(REAL__Fork);
     capture_choose(config.unwinder);
     atomic_store(&t->phase, THREAD_READY);
 }

@@ -201,6 +201,10 @@ static COLD void note_object(const struct object *o) {
         struct module *module = &table[at];
         uint32_t state = atomic_load_explicit(&module->state, memory_order_acquire);
         uint64_t start = atomic_load_explicit(&module->start, memory_order_relaxed);
+        if (state == MODULE_LIVE && start == o->start && (module->end != o->end || module->identity != o->identity)) {
+            modules_check_gone(); /* closed by libc itself (gconv), which does not call dlclose through us */
+            state = atomic_load_explicit(&module->state, memory_order_acquire);
+        }
         if (state == MODULE_CLAIMED || (state == MODULE_LIVE && start == o->start)) {
             return;
         }

@@ -34,6 +34,7 @@ bool outer_has_freed(struct thread_state *t, const void *p) {
         if (call->freed == p) {
             return true;
         }
+        call->claimed = call->claimed == p ? NULL : call->claimed;
         uint32_t at = place_of(call, p);
         if (at < OUTER_RECORDED) {
             call->recorded[at] = NULL;
@@ -55,8 +56,27 @@ void outer_claim(struct thread_state *t, void *p, size_t *size, struct arch_call
         *size = call->size;
         *caller = call->site;
         call->is_claimed = true;
+        call->claimed = p;
     }
     note_recorded(call, p);
+}
+
+/* A signal handler may push and pop calls of its own in the middle of this: before the list is longer it overwrites what stands there. */
+static void push(struct thread_state *t, const struct outer_call *call) {
+    uint32_t n = t->n_outer;
+    t->outer[n] = *call;
+    atomic_signal_fence(memory_order_seq_cst);
+    t->n_outer = n + 1;
+    atomic_signal_fence(memory_order_seq_cst);
+    t->outer[n] = *call;
+}
+
+/* And in the middle of this: it finds the place taken until it has been copied. */
+static struct outer_call pop(struct thread_state *t) {
+    struct outer_call call = t->outer[t->n_outer - 1];
+    atomic_signal_fence(memory_order_seq_cst);
+    t->n_outer--;
+    return call;
 }
 
 /* Put a call on the thread's list. */
@@ -77,7 +97,7 @@ static void begin(struct outer_call call) {
         if (around && around->is_alloc && call.is_alloc && !around->is_claimed && around->size == call.size) {
             call.site = around->site; /* one allocator function built from another */
         }
-        t->outer[t->n_outer++] = call;
+        push(t, &call);
         atomic_store_explicit(&t->phase, THREAD_OUTER, memory_order_relaxed);
     }
     errno = saved;
@@ -119,7 +139,11 @@ static void pass_on(struct outer_call *around, const struct outer_call *inner) {
             note_recorded(around, p);
         }
     }
-    around->is_claimed |= inner->is_claimed;
+    /* Not those of a signal handler in between. */
+    if (inner->is_claimed && inner->site.ip == around->site.ip && inner->site.sp == around->site.sp) {
+        around->is_claimed = true;
+        around->claimed = inner->claimed;
+    }
 }
 
 /* Take the call of that caller off the thread's list, as it was; one of that caller with nothing on record if it is not there. */
@@ -127,7 +151,7 @@ static struct outer_call leave(struct arch_caller caller) {
     struct outer_call left = {.caller = caller, .site = caller};
     struct thread_state *t = state_of_calls();
     if (t && t->n_outer && t->outer[t->n_outer - 1].caller.sp == caller.sp) {
-        left = t->outer[--t->n_outer];
+        left = pop(t);
         if (t->n_outer) {
             pass_on(&t->outer[t->n_outer - 1], &left);
         }
@@ -138,7 +162,7 @@ static struct outer_call leave(struct arch_caller caller) {
 
 void *outer_end_alloc(size_t size, struct arch_caller caller, void *p) {
     struct outer_call left = leave(caller);
-    if (p && place_of(&left, p) == OUTER_RECORDED) {
+    if (p && left.claimed != p && place_of(&left, p) == OUTER_RECORDED) {
         if (LIKELY(hook_is_ready(thread_current))) {
             hook_alloc(p, size, left.site);
         } else {

@@ -30,8 +30,9 @@ struct outer_call {
     size_t slack; /* how much more than size the function may ask malloc for */
     void *freed;  /* block that the call gives back, on record already; NULL if none, or if it has been given out again */
     void *recorded[OUTER_RECORDED]; /* blocks given out inside that are alive, newest first: on record already */
+    void *claimed;                  /* the one that was recorded as the call's own, while it is alive */
     bool is_alloc;                  /* it gives out a block */
-    bool is_claimed;                /* one of them was recorded as the call's own */
+    bool is_claimed;                /* there has been such a one */
 };
 
 /* Register outer_unwound() for exceptions that pass through this function (DW_EH_PE_pcrel | DW_EH_PE_sdata4). */

@@ -1,23 +1,26 @@
 /* real.c - see real.h. */
 #include "real.h"
 
-#include <dlfcn.h>
-#include <link.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-#include "ring_file.h"
-#include "thread_state.h"
+#include "elf_find.h"
 
-enum { BOOT_ALIGN = 16, FOUND_BITS = 10 };
-
-#pragma weak dladdr1 /* glibc only */
+enum { FOUND_BITS = 10 };
 
 void *real_table[REAL_N];
-bool real_is_resolving;
+void *real_program_table[REAL_N_FAMILY];
 bool real_is_libc;
+bool real_is_layered;
 bool real_is_bypassed;
+
+/* Set once the objects that the program was started with have been looked through. */
+static bool is_complete;
+
+/* The probe of is_layered(): whether a hook was entered meanwhile. */
+static bool is_probing, was_entered;
 
 static const char *const names[REAL_N] = {
 #define X(name) [REAL_##name] = #name,
@@ -25,82 +28,17 @@ static const char *const names[REAL_N] = {
 #undef X
 };
 
-_Alignas(BOOT_ALIGN) char real_boot[REAL_BOOT_BYTES];
-static _Atomic size_t boot_used;
-
-void *real_boot_alloc(size_t alignment, size_t size_bytes) {
-    if (size_bytes > REAL_BOOT_BYTES || alignment > REAL_BOOT_BYTES) {
-        return NULL;
-    }
-    size_t align = alignment > BOOT_ALIGN ? alignment : BOOT_ALIGN;
-    size_t need = ((size_bytes + BOOT_ALIGN - 1) & ~(size_t)(BOOT_ALIGN - 1)) + BOOT_ALIGN + align - BOOT_ALIGN;
-    size_t at = atomic_fetch_add(&boot_used, need);
-    if (at + need > REAL_BOOT_BYTES) {
-        return NULL;
-    }
-    uintptr_t p = ((uintptr_t)real_boot + at + BOOT_ALIGN + align - 1) & ~(uintptr_t)(align - 1);
-    if (p - (uintptr_t)real_boot + size_bytes > REAL_BOOT_BYTES) {
-        return NULL;
-    }
-    size_t *size = (size_t *)(p - sizeof(size_t)); /* NOLINT(performance-no-int-to-ptr) */
-    *size = size_bytes;
-    ring_count_lost(RING_LOST_BOOT, 1);
-    return (void *)p; /* NOLINT(performance-no-int-to-ptr) */
-}
-
-size_t real_boot_size(const void *p) {
-    return ((const size_t *)p)[-1];
-}
-
-/* What the loader allocates for a search is not the host's. Returns the phase to go back to. */
-static uint32_t ignore_begin(struct thread_state **t) {
-    *t = thread_current ? thread_current : thread_attach();
-    uint32_t phase = *t ? atomic_load(&(*t)->phase) : (uint32_t)THREAD_WIPED;
-    if (phase == THREAD_READY || phase == THREAD_OUTER) {
-        atomic_store(&(*t)->phase, THREAD_IGNORE);
-    }
-    return phase;
-}
-
-static void ignore_end(struct thread_state *t, uint32_t phase) {
-    if (phase == THREAD_READY || phase == THREAD_OUTER) {
-        atomic_store(&t->phase, phase);
-    }
-}
-
-static const void *base_of(const void *address) {
-    Dl_info info;
-    return address && dladdr(address, &info) ? info.dli_fbase : NULL;
-}
-
-/* Whether a function that the whole program sees is somebody's own: not the shim's, and not the entry of an executable's procedure linkage
- * table that stands for the address of an undefined function (non-PIE programs), which leads to the shim again. */
-static bool is_before_us(void *function) {
-    Dl_info info;
-    void *symbol = NULL;
-    if (!function || !dladdr1 || !dladdr1(function, &info, &symbol, RTLD_DL_SYMENT)) {
-        return false;
-    }
-    return info.dli_fbase != base_of(real_boot) && symbol && ((const ElfW(Sym) *)symbol)->st_shndx != SHN_UNDEF;
-}
-
 COLD void *real_find(enum real_index index) {
-    static _Atomic uint8_t is_missing[REAL_N]; /* later libraries are searched by real_find_for */
-    if (real_table[index] || is_missing[index]) {
-        return real_table[index];
+    if (real_table[index] || is_complete) {
+        return real_table[index]; /* libraries opened later are searched by real_find_for */
     }
-    struct thread_state *t;
-    uint32_t phase = ignore_begin(&t);
-    void *function = dlsym(RTLD_DEFAULT, names[index]);
-    if (is_before_us(function)) {
-        real_is_bypassed |= index == REAL_malloc;
-    } else {
-        function = dlsym(RTLD_NEXT, names[index]);
+    struct elf_places places = elf_find(names[index]);
+    if ((int)index < REAL_N_FAMILY) {
+        real_program_table[index] = places.before ? places.before : places.next;
+        real_is_bypassed |= index == REAL_malloc && places.before;
     }
-    ignore_end(t, phase);
-    real_table[index] = function;
-    is_missing[index] = !function;
-    return function;
+    real_table[index] = places.next;
+    return places.next;
 }
 
 /* Found for callers: (ip ^ index) -> function. A place belongs to whoever wrote it last; key is written after function. */
@@ -113,21 +51,6 @@ void real_forget(void) {
     for (unsigned i = 0; i < 1u << FOUND_BITS; i++) {
         atomic_store_explicit(&found[i].key, 0, memory_order_relaxed);
     }
-}
-
-/* Search the library that ip lies in, and its dependencies. */
-static void *find_in_library_of(uint64_t ip, const char *name) {
-    Dl_info info;
-    if (!dladdr((const void *)ip, &info) || !info.dli_fname) { /* NOLINT(performance-no-int-to-ptr) */
-        return NULL;
-    }
-    void *library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-    if (!library) {
-        return NULL;
-    }
-    void *function = dlsym(library, name);
-    REAL(dlclose)(library);
-    return base_of(function) == base_of(real_boot) ? NULL : function;
 }
 
 COLD void *real_find_for(enum real_index index, uint64_t ip) {
@@ -144,10 +67,7 @@ COLD void *real_find_for(enum real_index index, uint64_t ip) {
             return function;
         }
     }
-    struct thread_state *t;
-    uint32_t phase = ignore_begin(&t);
-    function = find_in_library_of(ip, names[index]);
-    ignore_end(t, phase);
+    function = elf_find_for(ip, names[index]);
     atomic_store_explicit(&place->key, 0, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&place->function, function, memory_order_relaxed);
@@ -155,21 +75,35 @@ COLD void *real_find_for(enum real_index index, uint64_t ip) {
     return function;
 }
 
-static void resolve(enum real_index first, enum real_index last) {
-    for (int i = (int)first; i <= (int)last; i++) {
-        if (!real_table[i]) {
-            real_find((enum real_index)i);
-        }
+/* Whether malloc asks another function of the family through the hooks: tried out, once. */
+static bool is_layered(void) {
+    is_probing = true;
+    void *small = REAL(malloc)(64);
+    REAL(free)(small);
+    is_probing = false;
+    return was_entered;
+}
+
+bool real_notes_entry(void) {
+    was_entered |= is_probing;
+    return is_probing;
+}
+
+void real_resolve_family(void) {
+    if (real_table[REAL_malloc]) {
+        return;
     }
+    for (int i = 0; i < REAL_N_FAMILY; i++) {
+        real_find((enum real_index)i);
+    }
+    real_is_libc = elf_object_of(real_table[REAL_realloc]) == elf_object_of((const void *)getpid);
+    real_is_layered = !real_is_libc && real_table[REAL_malloc] && is_layered();
 }
 
 void real_resolve_all(void) {
-    if (!real_is_resolving && !real_table[REAL_malloc]) {
-        real_is_resolving = true;
-        resolve(REAL_malloc, REAL_pvalloc);
-        Dl_info allocator, libc;
-        real_is_libc = dladdr(real_table[REAL_realloc], &allocator) && dladdr((const void *)getpid, &libc) &&
-                       allocator.dli_fbase == libc.dli_fbase;
-        real_is_resolving = false;
+    real_resolve_family();
+    for (int i = 0; i < REAL_N; i++) {
+        real_find((enum real_index)i);
     }
+    is_complete = true;
 }

@@ -1,9 +1,12 @@
-/* real.h - the allocator behind the shim: each function's next definition in search order.
+/* real.h - the allocator behind the shim: each function's next definition in load order.
  *
- * RTLD_NEXT and not __libc_malloc: the program's own allocator (jemalloc in redis) stands there. Where an allocator stands before the
- * shim (linked into the program, or preloaded earlier), its functions are the real ones: what only the shim defines must not mix
- * it with another. What neither order has is looked for where the dynamic linker would have gone on: in the caller's own library and
- * its dependencies (a plugin opened with RTLD_LOCAL and its C++ runtime).
+ * The next and not __libc_malloc: the program's own allocator (jemalloc in redis) stands there. A function that stands before the shim (linked into the
+ * program, or preloaded earlier) is not called in its place: it may be a wrapper that asks for the next one, which is ours. But what only the
+ * shim defines, and does with the C family's help, must not mix another's blocks with that one's: for this there is real_program_table. What
+ * neither has is looked for where the dynamic linker would have gone on: in the caller's own library and those it needs (a plugin opened with
+ * RTLD_LOCAL and its C++ runtime).
+ *
+ * The table is filled from the objects that the program was started with, which never go.
  */
 #ifndef SEEP_REAL_H
 #define SEEP_REAL_H
@@ -22,15 +25,21 @@ enum real_index {
         REAL_N
 };
 
+enum { REAL_N_FAMILY = REAL_pvalloc + 1 }; /* of C; they come first */
+
 extern HIDDEN void *real_table[REAL_N];
 
-/* Look the function up, now or again. Returns NULL if there is none. Context: any thread; takes the loader's lock. */
+/* The C family as the program itself calls it: what stands before the shim, else as in real_table. */
+extern HIDDEN void *real_program_table[REAL_N_FAMILY];
+#define REAL_OF_PROGRAM(name) ((__typeof__(&name))real_program_table[REAL_##name])
+
+/* Look the function up, as long as the program is being started. Returns NULL if there is none. */
 void *real_find(enum real_index index);
 
 /* The next definition of the hook `name` as a function of the same type, NULL if there is none. */
 #define REAL(name) ((__typeof__(&name))real_get(REAL_##name))
 
-/* The definition that a caller at ip would have found without the shim; looked for once per caller. Context: as real_find. */
+/* The definition that a caller at ip would have found without the shim; looked for once per caller. Context: any thread; see elf_find.h. */
 void *real_find_for(enum real_index index, uint64_t ip);
 
 /* Forget what was found in libraries: one has been closed. */
@@ -49,25 +58,17 @@ ALWAYS_INLINE void *real_get(enum real_index index) {
     return LIKELY(function != NULL) ? function : real_find(index);
 }
 
-/* Look up everything that a program is likely to call, while there is one thread. */
+/* Look up the C family, at the first call of one of them; everything, in the constructor. */
+void real_resolve_family(void);
 void real_resolve_all(void);
 
-/* Memory for calls that come while functions are being looked up (dlsym may allocate); never given back. NULL when used up. */
-void *real_boot_alloc(size_t alignment, size_t size_bytes);
-enum { REAL_BOOT_BYTES = 65536 };
-extern HIDDEN char real_boot[REAL_BOOT_BYTES];
-ALWAYS_INLINE bool real_is_boot(const void *p) {
-    return (uintptr_t)p - (uintptr_t)real_boot < REAL_BOOT_BYTES;
-}
-size_t real_boot_size(const void *p);
+/* For the hooks: whether the call comes from the trial that real_is_layered is set by, and is to be passed over. */
+bool real_notes_entry(void);
 
-/* Whether malloc is somebody's who stands before the shim: then the program's own calls never come here. */
+/* Whether malloc is somebody's who stands before the shim: then the program's own calls come here only if that one passes them on. */
 extern HIDDEN bool real_is_bypassed;
 
-/* Whether the C family is libc's own, which never calls itself through the hooks; other allocators may. */
-extern HIDDEN bool real_is_libc;
-
-/* Whether the C family is being looked up right now: calls must be served by real_boot_alloc. */
-extern HIDDEN bool real_is_resolving;
+/* Whether the C family is libc's own, which never calls itself through the hooks; other allocators may, and some even for malloc. */
+extern HIDDEN bool real_is_libc, real_is_layered;
 
 #endif

@@ -18,7 +18,7 @@ struct table {
 
 static _Atomic(struct table *) table; /* release by the thread that grew it, acquire by every lookup */
 static _Atomic uint32_t is_growing;
-static _Atomic uint32_t root;
+_Atomic uint32_t stack_present_root;
 static _Atomic uint32_t n_epochs = 1;
 
 /* Two rounds of multiply and shift; constants of splitmix64 (Steele, Lea, Flood, OOPSLA 2014). */
@@ -45,10 +45,6 @@ int stack_intern_init(void) {
     struct table *first = table_new(TABLE_BITS_FIRST);
     atomic_store_explicit(&table, first, memory_order_release);
     return first ? 0 : -ENOMEM;
-}
-
-uint32_t stack_root(void) {
-    return atomic_load_explicit(&root, memory_order_acquire);
 }
 
 /* Copy every entry of the full table into one of twice the size and put that in place. Only one thread does; the old table stays
@@ -164,5 +160,5 @@ uint32_t stack_next_epoch(uint32_t *node) {
 }
 
 void stack_enter_epoch(uint32_t node) {
-    atomic_store_explicit(&root, node, memory_order_release);
+    atomic_store_explicit(&stack_present_root, node, memory_order_release);
 }

@@ -35,7 +35,10 @@ struct stack_memo {
 MUST_CHECK int stack_intern_init(void);
 
 /* The stack that every stack of the present epoch grows from. */
-uint32_t stack_root(void);
+extern HIDDEN _Atomic uint32_t stack_present_root;
+ALWAYS_INLINE uint32_t stack_root(void) {
+    return atomic_load_explicit(&stack_present_root, memory_order_acquire);
+}
 
 /* Prepare a root for stacks whose addresses may mean something else than before. Stores its node id.
  * Returns the epoch's number, or 0 if there can be no more. */

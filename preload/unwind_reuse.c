@@ -172,19 +172,26 @@ ALWAYS_INLINE uint32_t keep_found(struct thread_state *t, const struct found *fo
     return stack;
 }
 
-uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
-    struct kept_stack *kept = &t->kept;
-    uint32_t root = stack_root();
-    bool is_elsewhere = unwind_begin(&t->bounds, caller.sp);
+/* Forget the kept stack where it says nothing about stacks that begin here. */
+ALWAYS_INLINE void check_kept(struct kept_stack *kept, uint32_t root, bool is_elsewhere) {
     if (UNLIKELY(kept->root != root || kept->is_elsewhere != is_elsewhere)) {
         kept->root = root;
         kept->is_elsewhere = is_elsewhere;
         kept->n_frames = 0;
     }
+}
+
+uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
+    struct kept_stack *kept = &t->kept;
+    bool is_elsewhere = unwind_begin(&t->bounds, caller.sp);
     struct found found;
+    uint32_t root;
     do {
+        root = stack_root();
+        check_kept(kept, root, is_elsewhere);
         found = unwind_new(t, caller);
-    } while (UNLIKELY(!fits(t, &found)) && make_room(t));
+        /* The root changes when a module of this stack turns out to be another than before. */
+    } while (UNLIKELY(stack_root() != root) || (UNLIKELY(!fits(t, &found)) && make_room(t)));
     if (UNLIKELY(found.n_kept == 0)) {
         kept->is_full = found.end == UNWIND_CALLER;
         kept->is_cut = kept->is_full || found.end == UNWIND_CUT;

@@ -1,0 +1,31 @@
+/* elf_find.h - find functions among the loaded objects, as the dynamic linker would.
+ *
+ * Not dlsym: that takes the lock which dlopen holds while constructors run, so that a thread that such a constructor waits for would
+ * wait for ever; it allocates; and it loses the host's dlerror(). dl_iterate_phdr's lock is held for no longer than a list is changed.
+ *
+ * Source: System V gABI, chapter 5 (dynamic section, dependencies); GNU hash: Roland McGrath on binutils@sourceware.org, 28 June 2006;
+ * Linux Standard Base 5.0, 10.7.3 (symbol versions: a hidden one is not the default).
+ * Context of all: any thread, no allocation, no lock of ours; not where the thread was interrupted inside dl_iterate_phdr.
+ */
+#ifndef SEEP_ELF_FIND_H
+#define SEEP_ELF_FIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where a function is defined with respect to this library, in the order of loading. */
+struct elf_places {
+    void *before; /* the first definition in front of it: what the program itself calls; NULL = none */
+    void *next;   /* the first behind it, as dlsym(RTLD_NEXT) has it; NULL = none */
+};
+
+/* Look in all objects. */
+struct elf_places elf_find(const char *name);
+
+/* What code at ip would call: looked for in its own object, in those it needs, then in all, this library left out. Returns NULL if there is none. */
+void *elf_find_for(uint64_t ip, const char *name);
+
+/* Start of the object that an address lies in, 0 = in none. */
+uint64_t elf_object_of(const void *address);
+
+#endif

@@ -259,6 +259,12 @@ static void compare_with_end(struct load *load) {
 static void fill_blanks(struct profile *p) {
     p->recorder_version = p->recorder_version ? p->recorder_version : xstrndup("", 0);
     p->options = p->options ? p->options : xstrndup("", 0);
+    for (size_t i = 0; i < p->n_threads; i++) {
+        if (p->threads[i].name && !*p->threads[i].name) { /* it was gone before it could be asked */
+            free(p->threads[i].name);
+            p->threads[i].name = NULL;
+        }
+    }
 }
 
 static void finish(struct load *load) {

@@ -46,7 +46,8 @@ enum {
     X(ABANDONED, "abandoned", 1, "events whose hook was left by a jump out of a signal handler")                           \
     X(STACKS, "stacks", 0, "allocations recorded without their call stack because the tree was full")                      \
     X(CUT_STACKS, "cut-stacks", 0,                                                                                         \
-      "allocations whose outermost frames are missing (4096 frames deep, or behind a rule not supported)")                 \
+      "allocations whose outermost frames are missing (4096 frames deep, no memory for as many, or behind code that "      \
+      "cannot be unwound)")                                                                                                \
     X(MODULES, "modules", 0, "modules that could not be recorded")                                                         \
     X(BACKING, "backing", 0, "refusals of the file system to back more of the ring")                                       \
     X(UNTRACED_FORKS, "untraced-forks", 0, "fork children that were not traced")                                           \
@@ -106,7 +107,8 @@ struct ring_header {
     _Atomic uint32_t n_thread_serials;    /* threads ever seen; serials start at 1 */
     alignas(64) _Atomic uint64_t
         free_chunks; /* stack of recycled chunks: tag << 32 | index + 1; 0 in the low half = empty */
-    alignas(64) _Atomic uint64_t lost[RING_N_LOST]; /* the kinds up to UNTRACED_FORKS are the shim's, the rest the collector's */
+    alignas(64) _Atomic uint64_t
+        lost[RING_N_LOST]; /* the kinds up to UNTRACED_FORKS are the shim's, the rest the collector's */
 
     /* State of either side. */
     alignas(64) _Atomic uint32_t target_state;    /* enum ring_target_state */

@@ -28,6 +28,7 @@ struct module {
     _Atomic uint64_t start;
     uint64_t end;
     uint64_t identity; /* of the loader's own record, to tell a successor at the same address */
+    uint64_t build;    /* the build-id, folded: the record of a successor may stand at the same address, too */
 };
 
 /* What the loader says of the object around an address. */
@@ -145,6 +146,14 @@ static uint32_t read_build_id(const struct object *o, uint8_t *id) {
     return 0;
 }
 
+static uint64_t fold(const uint8_t *id, uint32_t n) {
+    uint64_t folded = n;
+    for (uint32_t i = 0; i < n; i++) {
+        folded = (folded << 7 | folded >> 57) ^ id[i];
+    }
+    return folded;
+}
+
 static bool append_module(const void *head, uint32_t head_bytes, const char *path) {
     return ring_log_append(RING_LOG_MODULE, clock_before(), head, head_bytes, path, (uint32_t)strlen(path) + 1);
 }
@@ -193,6 +202,14 @@ static bool is_logged_as(const struct module *module, const struct object *o) {
     return module->end == o->end && atomic_load_explicit(&module->state, memory_order_acquire) == MODULE_LIVE;
 }
 
+static void check_gone(const struct module *known);
+
+/* Whether this is still what was entered: libc closes modules of its own (gconv) without calling dlclose through us. */
+static bool is_same(const struct module *module, const struct object *o) {
+    uint8_t id[BUILD_ID_MAX];
+    return module->end == o->end && module->identity == o->identity && module->build == fold(id, read_build_id(o, id));
+}
+
 /* Enter an object into the table, unless it is there or somebody else is entering it right now. */
 static COLD void note_object(const struct object *o) {
     uint64_t mask = (1u << TABLE_BITS) - 1;
@@ -201,8 +218,8 @@ static COLD void note_object(const struct object *o) {
         struct module *module = &table[at];
         uint32_t state = atomic_load_explicit(&module->state, memory_order_acquire);
         uint64_t start = atomic_load_explicit(&module->start, memory_order_relaxed);
-        if (state == MODULE_LIVE && start == o->start && (module->end != o->end || module->identity != o->identity)) {
-            modules_check_gone(); /* closed by libc itself (gconv), which does not call dlclose through us */
+        if (state == MODULE_LIVE && start == o->start && !is_same(module, o)) {
+            check_gone(module);
             state = atomic_load_explicit(&module->state, memory_order_acquire);
         }
         if (state == MODULE_CLAIMED || (state == MODULE_LIVE && start == o->start)) {
@@ -219,6 +236,7 @@ static COLD void note_object(const struct object *o) {
         atomic_store_explicit(&module->start, o->start, memory_order_relaxed);
         module->end = o->end;
         module->identity = o->identity;
+        module->build = fold(id, id_bytes);
         module->id = atomic_fetch_add(&n_modules, 1) + 1;
         log_module(module, o, id, id_bytes);
         atomic_store_explicit(&module->state, MODULE_LIVE, memory_order_release);
@@ -250,7 +268,8 @@ static void log_epoch(uint32_t number, const uint32_t *gone, uint32_t n_gone) {
     }
 }
 
-void modules_check_gone(void) {
+/* known: a module that is gone, though another is in its place; NULL = none. */
+static void check_gone(const struct module *known) {
     uint32_t gone[GONE_AT_ONCE];
     uint32_t n_gone = 0;
     uint32_t node = 0;
@@ -259,7 +278,8 @@ void modules_check_gone(void) {
     for (uint32_t i = 0; i < 1u << TABLE_BITS; i++) {
         struct module *module = &table[i];
         uint32_t live = MODULE_LIVE;
-        if (atomic_load_explicit(&module->state, memory_order_acquire) != MODULE_LIVE || is_still_there(module) ||
+        if (atomic_load_explicit(&module->state, memory_order_acquire) != MODULE_LIVE ||
+            (module != known && is_still_there(module)) ||
             !atomic_compare_exchange_strong(&module->state, &live, MODULE_GONE)) {
             continue;
         }
@@ -287,6 +307,10 @@ void modules_check_gone(void) {
     if (number) {
         stack_enter_epoch(node);
     }
+}
+
+void modules_check_gone(void) {
+    check_gone(NULL);
 }
 
 void modules_count_unfinished(void) {

@@ -37,6 +37,27 @@ case_stack_neighbour() {
     SEEP_OPTIONS=unwinder=cfi unharmed 5 none "$TARGETS/stack_neighbour"
 }
 
+case_stack_neighbour_in_a_thread() {
+    unharmed 5 none "$TARGETS/stack_neighbour" thread
+}
+
+case_odd_frame_pointer() {
+    unharmed 5 cut-stacks "$TARGETS/odd_frame_pointer"
+}
+
+case_wraps_malloc() {
+    unharmed 5 none "$TARGETS/wraps_malloc"
+    grep -q 'stands before libseep.so' err || fail "not said: $(cat err)"
+}
+
+case_plugins() {
+    cp "$TARGETS/lib_plugin.so" plugin1.so
+    cp "$TARGETS/lib_plugin.so" plugin2.so
+    unharmed 0 none "$TARGETS/plugins" ./plugin1.so ./plugin2.so ./plugin1.so
+    SEEP_OPTIONS=off LD_PRELOAD=$LIBSEEP timeout 10 "$TARGETS/plugins" ./plugin1.so ./plugin2.so >out || fail "exit status $?"
+    has_not out lost
+}
+
 # What a thread costs is taken from the limits of the host.
 case_limited_threads() {
     unharmed 0 none "$TARGETS/limited_threads"

@@ -1,6 +1,9 @@
 /* stack_neighbour.c - a coroutine on a stack made by hand, which ends where another mapping begins; that goes away while the coroutine
- * lives. Whoever unwinds must not go by what could be read before. */
+ * lives. Whoever unwinds must not go by what could be read before.
+ *
+ * usage: stack_neighbour [thread]     thread: the coroutine belongs to a thread whose own stack is right above, with no guard page between */
 #include "switch_stack.h"
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,12 +44,31 @@ __attribute__((noinline)) static void enter_coroutine(void) {
     abort();
 }
 
-int main(void) {
-    char *stack = mmap(NULL, (size_t)2 * STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+/* Three stacks side by side: the coroutine's, its neighbour's, and, above both, perhaps this thread's own. */
+static void *run(void *region) {
+    char *stack = region;
     coroutine_sp = switch_prepare(stack + STACK_BYTES, enter_coroutine, leave_coroutine);
     switch_stack(&main_sp, coroutine_sp);
     munmap(stack + STACK_BYTES, STACK_BYTES);
     switch_stack(&main_sp, coroutine_sp);
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    (void)argv;
+    char *region = mmap(NULL, (size_t)8 * STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (argc > 1) {
+        pthread_attr_t attributes;
+        pthread_t thread;
+        pthread_attr_init(&attributes);
+        pthread_attr_setstack(&attributes, region + (size_t)2 * STACK_BYTES, (size_t)6 * STACK_BYTES);
+        if (pthread_create(&thread, &attributes, run, region) != 0) {
+            return 1;
+        }
+        pthread_join(thread, NULL);
+    } else {
+        run(region);
+    }
     fprintf(stderr, "calls 4\n");
     puts("back");
     return 0;

@@ -206,7 +206,7 @@ static void check_gone(const struct module *known);
 
 /* Whether this is still what was entered: libc closes modules of its own (gconv) without calling dlclose through us. */
 static bool is_same(const struct module *module, const struct object *o) {
-    uint8_t id[BUILD_ID_MAX];
+    uint8_t id[BUILD_ID_MAX] = {0};
     return module->end == o->end && module->identity == o->identity && module->build == fold(id, read_build_id(o, id));
 }
 
@@ -279,7 +279,7 @@ static void check_gone(const struct module *known) {
         struct module *module = &table[i];
         uint32_t live = MODULE_LIVE;
         if (atomic_load_explicit(&module->state, memory_order_acquire) != MODULE_LIVE ||
-            (module != known && is_still_there(module)) ||
+            (!(known && module == known) && is_still_there(module)) ||
             !atomic_compare_exchange_strong(&module->state, &live, MODULE_GONE)) {
             continue;
         }

@@ -6,8 +6,8 @@
  * allocation after the allocator has returned it. A realloc is a free of the old block before and an allocation after; if it fails, the free is
  * undone.
  *
- * Budget: the common path besides capture 1 TLS load, 2 branches, 3 stores for the phase; with everything 620 instructions for malloc and
- * free together at 20 frames (130 of them compare words), 60 where sampling passes a pair over. `make bench` counts them.
+ * Budget: the common path besides capture 1 TLS load, 2 branches, 3 stores for the phase; with everything 600 instructions for malloc and
+ * free together at 20 frames (110 of them compare words), 60 where sampling passes a pair over. `make bench` counts them.
  */
 #ifndef SEEP_HOOK_H
 #define SEEP_HOOK_H

@@ -57,8 +57,8 @@ struct kept_stack {
     bool is_elsewhere; /* it begins on another stack than the thread's own */
     bool is_cut;       /* its outermost frames are not known */
     bool is_full;      /* and that only for want of room: a shorter stack may have them */
-    struct kept_frame *frames;
-    struct kept_word *words;
+    struct kept_frame *frames; /* frames[-1] is never met: its sp is the highest there can be */
+    struct kept_word *words; /* words[-1] never holds */
     uint32_t *word_frame; /* the frame that the word led outwards from */
 };
 

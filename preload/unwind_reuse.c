@@ -19,8 +19,7 @@ ALWAYS_INLINE uint32_t compare_words(const struct kept_stack *kept, uint32_t n_w
         return 0;
     }
     const struct kept_word *word = kept->words + n_words;
-    while (word != kept->words &&
-           *(const volatile uint64_t *)word[-1].address == word[-1].value) { /* NOLINT(performance-no-int-to-ptr) */
+    while (unwind_word(word[-1].address) == word[-1].value) { /* ends at the word that never holds */
         word--;
     }
     return (uint32_t)(word - kept->words);
@@ -104,33 +103,33 @@ ALWAYS_INLINE struct found unwind_new(struct thread_state *t, struct arch_caller
     const struct kept_stack *kept = &t->kept;
     struct unwound_frame *unwound = t->unwound;
     struct unwind_cursor c = {.ip = caller.ip, .sp = caller.sp, .fp = caller.fp};
-    uint32_t n_candidates = kept->n_frames;
+    const struct kept_frame *candidates_end = kept->frames + kept->n_frames; /* those before may still be met */
     enum unwind_result end = UNWIND_END;
     uint32_t n = 0;
     for (;;) {
-        while (n_candidates > 0 && kept->frames[n_candidates - 1].sp < c.sp) {
-            n_candidates--;
+        while (candidates_end[-1].sp < c.sp) { /* ends at the frame that is never met */
+            candidates_end--;
         }
-        if (n_candidates > 0 && is_state_of(&kept->frames[n_candidates - 1], &c)) {
-            uint32_t n_words = kept->frames[n_candidates - 1].n_words;
+        if (is_state_of(&candidates_end[-1], &c)) {
+            uint32_t n_words = candidates_end[-1].n_words;
             uint32_t left = LIKELY(!kept->is_elsewhere) ? compare_words(kept, n_words)
                                                         : compare_words_asking(kept, n_words, &t->bounds);
             if (LIKELY(left == 0)) {
                 break;
             }
-            n_candidates = kept->word_frame[left - 1]; /* frames outside of the step that read it may still stand */
+            candidates_end = kept->frames + kept->word_frame[left - 1]; /* outside of the step that read it */
         }
         struct unwound_frame *frame = &unwound[n++];
         frame->at = c;
         frame->rule = cfi_rule(c.ip);
         end = unwind_step(&c, frame->rule, &t->bounds);
         if (UNLIKELY(end != UNWIND_CALLER || n == t->frames_cap)) {
-            n_candidates = 0;
+            candidates_end = kept->frames;
             break;
         }
     }
     unwound[n].at = c;
-    return (struct found){.n = n, .n_kept = n_candidates, .end = end};
+    return (struct found){.n = n, .n_kept = (uint32_t)(candidates_end - kept->frames), .end = end};
 }
 
 /* Whether the scratch has room for all of the stack, and the kept part is not short of frames that there would be room for now. */

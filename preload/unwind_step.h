@@ -44,7 +44,7 @@ enum unwind_result unwind_step_rare(struct unwind_cursor *c, uint32_t rule, stru
 struct unwind_read unwind_words_rare(const struct unwound_frame *frame, const struct unwind_cursor *after);
 
 ALWAYS_INLINE bool unwind_is_own(const struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
-    return (low >= bounds->own_low) & (high <= bounds->own_high) & (low < high);
+    return LIKELY(low - bounds->own_low < bounds->own_high - bounds->own_low) && high <= bounds->own_high;
 }
 
 /* Begin a capture at sp. Returns whether that is elsewhere than on the known part of the thread's own stack. */

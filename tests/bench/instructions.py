@@ -23,7 +23,7 @@ SERVER_RUNS = 3
 SAMPLING = "512K"
 
 # Of the hooks, per malloc+free pair at depth 20, and per pair that sampling passes over: the budget that preload/hook.h states.
-PAIR_BUDGET, SAMPLED_BUDGET = 620, 85
+PAIR_BUDGET, SAMPLED_BUDGET = 605, 62
 
 
 def count(tools, directory, options, command, while_running=None):

@@ -53,13 +53,13 @@ struct unwound_frame {
 
 struct kept_stack {
     uint32_t n_frames, n_words;
-    uint32_t root;     /* the epoch's root that it stands on */
-    bool is_elsewhere; /* it begins on another stack than the thread's own */
-    bool is_cut;       /* its outermost frames are not known */
-    bool is_full;      /* and that only for want of room: a shorter stack may have them */
+    uint32_t root;             /* the epoch's root that it stands on */
+    bool is_elsewhere;         /* it begins on another stack than the thread's own */
+    bool is_cut;               /* its outermost frames are not known */
+    bool is_full;              /* and that only for want of room: a shorter stack may have them */
     struct kept_frame *frames; /* frames[-1] is never met: its sp is the highest there can be */
-    struct kept_word *words; /* words[-1] never holds */
-    uint32_t *word_frame; /* the frame that the word led outwards from */
+    struct kept_word *words;   /* words[-1] never holds */
+    uint32_t *word_frame;      /* the frame that the word led outwards from */
 };
 
 #endif

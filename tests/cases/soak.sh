@@ -65,10 +65,12 @@ case_flips() { # 3600 s
 case_undefined_behaviour() { # 900 s
     # The shim built to trap at undefined behaviour, under the programs that ask most of it.
     LIBSEEP=$BUILD/ubsan/libseep.so
-    for target in 'random_threads 4 200000 1' realloc_edges c_functions operator_new 'adversarial 50' children library_reopen; do
+    for target in 'random_threads 4 200000 1' realloc_edges c_functions operator_new 'adversarial 50' 'stepped 5' stack_neighbour children library_reopen; do
         rm -f trace.seep
-        env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS="output=$PWD/trace.seep" bash -c "exec $TARGETS/$target" >out 2>err || fail "$target: $?"
-        rm -f trace.seep*
+        # shellcheck disable=SC2086 # words
+        env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS="output=$PWD/trace.seep" $TARGETS/$target >out 2>err || fail "$target: $?"
+        wait_trace trace.seep
+        [ "$("$SEEP" info --format json trace.seep | jq .contents.allocations)" -gt 1 ] || fail "$target: not traced"
     done
 }
 

@@ -239,8 +239,8 @@ void lifecycle_enter_child(void) {
 }
 
 static void tell_bypassed(void) {
-    static const char text[] = "an allocator linked into the program, or preloaded earlier, stands before libseep.so: its "
-                               "calls are not seen";
+    static const char text[] = "an allocator linked into the program, or preloaded earlier, stands before libseep.so: only "
+                               "what it passes on to the next one is seen";
     sys_message(text, NULL);
     ring_log_append(RING_LOG_NOTE, clock_before(), text, sizeof text, NULL, 0);
 }

@@ -56,7 +56,7 @@ static size_t scratch_bytes(uint32_t cap) {
     return (cap + 1) * sizeof(struct unwound_frame) + (cap + 1) * kept_bytes;
 }
 
-static const uint64_t never_one = 0;
+static const uint64_t always_zero = 0;
 
 /* Have the scratch of t lie in that memory. */
 static void set_scratch(struct thread_state *t, void *memory, uint32_t cap) {
@@ -66,7 +66,7 @@ static void set_scratch(struct thread_state *t, void *memory, uint32_t cap) {
     t->kept.frames = (struct kept_frame *)(t->unwound + cap + 1) + 1;
     t->kept.frames[-1] = (struct kept_frame){.sp = UINT64_MAX};
     t->kept.words = (struct kept_word *)(t->kept.frames + cap) + 1;
-    t->kept.words[-1] = (struct kept_word){.address = (uint64_t)&never_one, .value = 1};
+    t->kept.words[-1] = (struct kept_word){.address = (uint64_t)&always_zero, .value = 1};
     t->kept.word_frame = (uint32_t *)(t->kept.words + (size_t)cap * KEPT_WORDS_PER_FRAME);
     t->frames_cap = cap;
 }

@@ -28,7 +28,15 @@ static struct collector collector;
 static struct ring_map ring;
 static int status_fd = -1;
 
+static const char *new_output; /* while the trace has been made and recording has not begun; else NULL */
+
+static void answer(const char *line);
+
 static void tell_no_memory(void) {
+    if (new_output) {
+        unlink(new_output);
+        answer("cannot start the collector: not enough memory (RLIMIT_AS, RLIMIT_DATA)\n");
+    }
     if (ring.header) {
         atomic_store_explicit(&ring.header->collector_state, RING_COLLECTOR_FAILED, memory_order_release);
     }
@@ -161,11 +169,14 @@ static int run_online(const struct options *o) {
     attach(o->ring_path ? o->ring_path : "given", o->ring_fd);
     fill_standard_fds();
     int fd = create_output(o->output);
+    new_output = o->output;
     if (collector_init(&collector, &ring, fd, o->pid ? o->pid : ring.pid, o->text) != 0) {
         int cause = errno;
+        new_output = NULL;
         unlink(o->output);
         fail("cannot write %s: %s", o->output, strerror(cause));
     }
+    new_output = NULL;
     atomic_store_explicit(&ring.header->collector_pid, (uint32_t)getpid(), memory_order_relaxed);
     atomic_store_explicit(&ring.header->collector_state, RING_COLLECTOR_RUNNING, memory_order_release);
     if (status_fd >= 0) {

@@ -272,3 +272,14 @@ case_name_after_exec() {
     [ -e "$1" ] || fail "no trace of the second program: $(cat err)"
     traced "$1"
 }
+
+# What the collector cannot have, the program does without; nothing is left that would be in the way next time.
+case_no_memory_for_the_collector() {
+    (
+        ulimit -d 3000
+        LD_PRELOAD=$LIBSEEP SEEP_OPTIONS=output=$PWD/a.seep perl -e 'print 6 * 7' >out 2>err
+    ) || fail "exit status $?"
+    [ "$(cat out)" = 42 ] || fail "said $(cat out)"
+    one_line err '^seep: .*memory'
+    [ ! -e a.seep ] || fail "half a trace is left"
+}

@@ -81,7 +81,7 @@ static bool is_own(const struct object *o) {
 static bool is_wanted(const struct object *o, uint32_t i, const char *name) {
     const ElfW(Sym) *s = &o->symbols[i];
     unsigned type = ELF64_ST_TYPE(s->st_info), binding = ELF64_ST_BIND(s->st_info);
-    return s->st_shndx != SHN_UNDEF && s->st_value && (type == STT_FUNC || type == STT_NOTYPE) &&
+    return s->st_shndx != SHN_UNDEF && s->st_value && (type == STT_FUNC || type == STT_NOTYPE || type == STT_GNU_IFUNC) &&
            (binding == STB_GLOBAL || binding == STB_WEAK) && !(o->versions && (o->versions[i] & VERSION_HIDDEN)) &&
            strcmp(o->strings + s->st_name, name) == 0;
 }
@@ -126,16 +126,35 @@ static uint32_t find_by_sysv_hash(const struct object *o, const char *name) {
     return 0;
 }
 
-static void *find_in(const struct object *o, const char *name) {
+/* What a symbol table says of a function. */
+struct definition {
+    void *address;     /* NULL = nothing */
+    bool is_chosen_by; /* a function that returns the address of the one to call (STT_GNU_IFUNC) */
+};
+
+static struct definition find_in(const struct object *o, const char *name) {
     uint32_t i = o->gnu_hash ? find_by_gnu_hash(o, name) : find_by_sysv_hash(o, name);
-    return i ? (void *)(o->bias + o->symbols[i].st_value) : NULL; /* NOLINT(performance-no-int-to-ptr) */
+    if (i == 0) {
+        return (struct definition){0};
+    }
+    const ElfW(Sym) *s = &o->symbols[i];
+    uint64_t bias = s->st_shndx == SHN_ABS ? 0 : o->bias;
+    return (struct definition){.address = (void *)(bias + s->st_value), /* NOLINT(performance-no-int-to-ptr) */
+                               .is_chosen_by = ELF64_ST_TYPE(s->st_info) == STT_GNU_IFUNC};
+}
+
+/* The function itself. Not to be asked for with the list of objects locked: the host's code may run. */
+static void *function_of(struct definition d) {
+    void *(*choose)(void);
+    memcpy(&choose, &d.address, sizeof choose);
+    return d.address && d.is_chosen_by ? choose() : d.address;
 }
 
 /* ---- around this library ---- */
 
 struct around {
     const char *name;
-    struct elf_places places;
+    struct definition before, next;
     bool is_behind;
 };
 
@@ -150,17 +169,17 @@ static int look_around(struct dl_phdr_info *info, size_t size, void *context) {
         around->is_behind = true;
         return 0;
     }
-    void **place = around->is_behind ? &around->places.next : &around->places.before;
-    if (!*place) {
+    struct definition *place = around->is_behind ? &around->next : &around->before;
+    if (!place->address) {
         *place = find_in(&o, around->name);
     }
-    return around->places.next != NULL;
+    return around->next.address != NULL;
 }
 
 struct elf_places elf_find(const char *name) {
     struct around around = {.name = name};
     dl_iterate_phdr(look_around, &around);
-    return around.places;
+    return (struct elf_places){.before = function_of(around.before), .next = function_of(around.next)};
 }
 
 /* ---- from a caller on ---- */
@@ -171,7 +190,7 @@ struct list {
     uint32_t n, n_queued;
     uint64_t ip;
     const char *name;
-    void *found;
+    struct definition found;
 };
 
 static const char *base_name(const char *path) {
@@ -207,7 +226,7 @@ static void enqueue_needed(struct list *list, const struct object *o) {
 }
 
 /* Breadth first, as the loader's own order. */
-static void *search(struct list *list) {
+static struct definition search(struct list *list) {
     for (uint32_t i = 0; i < list->n; i++) {
         if (is_inside(&list->objects[i], list->ip)) {
             enqueue(list, i);
@@ -215,19 +234,20 @@ static void *search(struct list *list) {
     }
     for (uint32_t at = 0; at < list->n_queued; at++) {
         const struct object *o = &list->objects[list->queue[at]];
-        void *found = is_own(o) ? NULL : find_in(o, list->name);
-        if (found) {
+        struct definition found = is_own(o) ? (struct definition){0} : find_in(o, list->name);
+        if (found.address) {
             return found;
         }
         enqueue_needed(list, o);
     }
     for (uint32_t i = 0; i < list->n; i++) {
-        void *found = is_own(&list->objects[i]) ? NULL : find_in(&list->objects[i], list->name);
-        if (found) {
+        struct definition found =
+            is_own(&list->objects[i]) ? (struct definition){0} : find_in(&list->objects[i], list->name);
+        if (found.address) {
             return found;
         }
     }
-    return NULL;
+    return (struct definition){0};
 }
 
 static int collect(struct dl_phdr_info *info, size_t size, void *context) {
@@ -259,7 +279,7 @@ void *elf_find_for(uint64_t ip, const char *name) {
     list.queue = (uint32_t *)(list.objects + OBJECTS_MAX);
     dl_iterate_phdr(collect_and_search, &list);
     sys_unmap(list.objects, bytes);
-    return list.found;
+    return function_of(list.found);
 }
 
 /* ---- addresses ---- */

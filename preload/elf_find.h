@@ -1,7 +1,8 @@
 /* elf_find.h - find functions among the loaded objects, as the dynamic linker would.
  *
  * Not dlsym: that takes the lock which dlopen holds while constructors run, so that a thread that such a constructor waits for would
- * wait for ever; it allocates; and it loses the host's dlerror(). dl_iterate_phdr's lock is held for no longer than a list is changed.
+ * wait for ever; it allocates; and it loses the host's dlerror(). dl_iterate_phdr has a lock of its own, held while the list of objects is changed, and while a host's
+ * own callback runs.
  *
  * Source: System V gABI, chapter 5 (dynamic section, dependencies); GNU hash: Roland McGrath on binutils@sourceware.org, 28 June 2006;
  * Linux Standard Base 5.0, 10.7.3 (symbol versions: a hidden one is not the default).

@@ -12,7 +12,7 @@
 /* Whether the real functions can be called; looks them up at the first call. */
 ALWAYS_INLINE bool is_resolved(void) {
     if (UNLIKELY(!real_table[REAL_malloc])) {
-        real_resolve_family();
+        real_resolve();
     }
     return real_table[REAL_malloc] != NULL;
 }

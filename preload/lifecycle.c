@@ -246,7 +246,7 @@ static void tell_bypassed(void) {
 }
 
 __attribute__((constructor)) static void construct(void) {
-    real_resolve_all();
+    real_resolve();
     if (!lifecycle_is_tracing()) {
         return;
     }

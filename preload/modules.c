@@ -129,14 +129,15 @@ static uint32_t build_id_in_notes(const uint8_t *notes, uint64_t n, uint8_t *id)
 static uint32_t read_build_id(const struct object *o, uint8_t *id) {
     const uint8_t *base = (const uint8_t *)o->start; /* NOLINT(performance-no-int-to-ptr) */
     const ElfW(Ehdr) *ehdr = (const ElfW(Ehdr) *)base;
-    if (o->end - o->start < 4096 || memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 ||
+    if (o->end - o->start < 4096 || !sys_is_readable(o->start) || memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 ||
         ehdr->e_phoff + (uint64_t)ehdr->e_phnum * sizeof(ElfW(Phdr)) > 4096) {
         return 0;
     }
     const ElfW(Phdr) *phdr = (const ElfW(Phdr) *)(base + ehdr->e_phoff);
     for (unsigned i = 0; i < ehdr->e_phnum; i++) {
         uint64_t start = o->bias + phdr[i].p_vaddr;
-        if (phdr[i].p_type == PT_NOTE && start >= o->start && start < o->end && phdr[i].p_memsz <= o->end - start) {
+        if (phdr[i].p_type == PT_NOTE && start >= o->start && start < o->end && phdr[i].p_memsz <= o->end - start &&
+            sys_is_readable(start) && sys_is_readable(start + phdr[i].p_memsz - 8)) {
             uint32_t n = build_id_in_notes((const uint8_t *)start, phdr[i].p_memsz, id); /* NOLINT */
             if (n) {
                 return n;

@@ -16,7 +16,8 @@ bool real_is_libc;
 bool real_is_layered;
 bool real_is_bypassed;
 
-/* Set once the objects that the program was started with have been looked through. */
+/* Set once the objects that the program was started with have been looked through: at the first call of all, since opening another one takes
+ * memory first. */
 static bool is_complete;
 
 /* The probe of is_layered(): whether a hook was entered meanwhile. */
@@ -28,17 +29,18 @@ static const char *const names[REAL_N] = {
 #undef X
 };
 
-COLD void *real_find(enum real_index index) {
-    if (real_table[index] || is_complete) {
-        return real_table[index]; /* libraries opened later are searched by real_find_for */
-    }
+static void find(enum real_index index) {
     struct elf_places places = elf_find(names[index]);
     if ((int)index < REAL_N_FAMILY) {
         real_program_table[index] = places.before ? places.before : places.next;
         real_is_bypassed |= index == REAL_malloc && places.before;
     }
     real_table[index] = places.next;
-    return places.next;
+}
+
+COLD void *real_find(enum real_index index) {
+    real_resolve();
+    return real_table[index]; /* libraries opened later are searched by real_find_for */
 }
 
 /* Found for callers: (ip ^ index) -> function. A place belongs to whoever wrote it last; key is written after function. */
@@ -77,9 +79,14 @@ COLD void *real_find_for(enum real_index index, uint64_t ip) {
 
 /* Whether malloc asks another function of the family through the hooks: tried out, once. */
 static bool is_layered(void) {
+    static const size_t sizes[] = {64, 8 << 10, 1 << 20};
     is_probing = true;
-    void *small = REAL(malloc)(64);
-    REAL(free)(small);
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        void *p = REAL(malloc)(sizes[i]);
+        if (p) {
+            REAL(free)(p);
+        }
+    }
     is_probing = false;
     return was_entered;
 }
@@ -89,21 +96,14 @@ bool real_notes_entry(void) {
     return is_probing;
 }
 
-void real_resolve_family(void) {
-    if (real_table[REAL_malloc]) {
+void real_resolve(void) {
+    if (is_complete) {
         return;
     }
-    for (int i = 0; i < REAL_N_FAMILY; i++) {
-        real_find((enum real_index)i);
+    is_complete = true;
+    for (int i = 0; i < REAL_N; i++) {
+        find((enum real_index)i);
     }
     real_is_libc = elf_object_of(real_table[REAL_realloc]) == elf_object_of((const void *)getpid);
-    real_is_layered = !real_is_libc && real_table[REAL_malloc] && is_layered();
-}
-
-void real_resolve_all(void) {
-    real_resolve_family();
-    for (int i = 0; i < REAL_N; i++) {
-        real_find((enum real_index)i);
-    }
-    is_complete = true;
+    real_is_layered = !real_is_libc && real_table[REAL_malloc] && real_table[REAL_free] && is_layered();
 }

@@ -33,7 +33,7 @@ extern HIDDEN void *real_table[REAL_N];
 extern HIDDEN void *real_program_table[REAL_N_FAMILY];
 #define REAL_OF_PROGRAM(name) ((__typeof__(&name))real_program_table[REAL_##name])
 
-/* Look the function up, as long as the program is being started. Returns NULL if there is none. */
+/* The function, after looking everything up if that is still to be done. Returns NULL if there is none. */
 void *real_find(enum real_index index);
 
 /* The next definition of the hook `name` as a function of the same type, NULL if there is none. */
@@ -58,9 +58,8 @@ ALWAYS_INLINE void *real_get(enum real_index index) {
     return LIKELY(function != NULL) ? function : real_find(index);
 }
 
-/* Look up the C family, at the first call of one of them; everything, in the constructor. */
-void real_resolve_family(void);
-void real_resolve_all(void);
+/* Look everything up, once: at the first call of a hook, or in the constructor. */
+void real_resolve(void);
 
 /* For the hooks: whether the call comes from the trial that real_is_layered is set by, and is to be passed over. */
 bool real_notes_entry(void);

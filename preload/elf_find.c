@@ -143,6 +143,14 @@ static struct definition find_in(const struct object *o, const char *name) {
                                .is_chosen_by = ELF64_ST_TYPE(s->st_info) == STT_GNU_IFUNC};
 }
 
+/* The same, with nothing in this library. */
+static struct definition find_elsewhere(const struct object *o, const char *name) {
+    if (is_own(o)) {
+        return (struct definition){0};
+    }
+    return find_in(o, name);
+}
+
 /* The function itself. Not to be asked for with the list of objects locked: the host's code may run. */
 static void *function_of(struct definition d) {
     void *(*choose)(void);
@@ -234,15 +242,14 @@ static struct definition search(struct list *list) {
     }
     for (uint32_t at = 0; at < list->n_queued; at++) {
         const struct object *o = &list->objects[list->queue[at]];
-        struct definition found = is_own(o) ? (struct definition){0} : find_in(o, list->name);
+        struct definition found = find_elsewhere(o, list->name);
         if (found.address) {
             return found;
         }
         enqueue_needed(list, o);
     }
     for (uint32_t i = 0; i < list->n; i++) {
-        struct definition found =
-            is_own(&list->objects[i]) ? (struct definition){0} : find_in(&list->objects[i], list->name);
+        struct definition found = find_elsewhere(&list->objects[i], list->name);
         if (found.address) {
             return found;
         }

@@ -126,43 +126,37 @@ static uint32_t find_by_sysv_hash(const struct object *o, const char *name) {
     return 0;
 }
 
-/* What a symbol table says of a function. */
-struct definition {
-    void *address;     /* NULL = nothing */
-    bool is_chosen_by; /* a function that returns the address of the one to call (STT_GNU_IFUNC) */
-};
-
-static struct definition find_in(const struct object *o, const char *name) {
+static struct elf_definition find_in(const struct object *o, const char *name) {
     uint32_t i = o->gnu_hash ? find_by_gnu_hash(o, name) : find_by_sysv_hash(o, name);
     if (i == 0) {
-        return (struct definition){0};
+        return (struct elf_definition){0};
     }
     const ElfW(Sym) *s = &o->symbols[i];
     uint64_t bias = s->st_shndx == SHN_ABS ? 0 : o->bias;
-    return (struct definition){.address = (void *)(bias + s->st_value), /* NOLINT(performance-no-int-to-ptr) */
-                               .is_chosen_by = ELF64_ST_TYPE(s->st_info) == STT_GNU_IFUNC};
+    return (struct elf_definition){.address = (void *)(bias + s->st_value), /* NOLINT(performance-no-int-to-ptr) */
+                                   .is_chooser = ELF64_ST_TYPE(s->st_info) == STT_GNU_IFUNC};
 }
 
 /* The same, with nothing in this library. */
-static struct definition find_elsewhere(const struct object *o, const char *name) {
+static struct elf_definition find_elsewhere(const struct object *o, const char *name) {
     if (is_own(o)) {
-        return (struct definition){0};
+        return (struct elf_definition){0};
     }
     return find_in(o, name);
 }
 
-/* The function itself. Not to be asked for with the list of objects locked: the host's code may run. */
-static void *function_of(struct definition d) {
+void *elf_function(struct elf_definition d) {
     void *(*choose)(void);
     memcpy(&choose, &d.address, sizeof choose);
-    return d.address && d.is_chosen_by ? choose() : d.address;
+    return d.address && d.is_chooser ? choose() : d.address;
 }
 
 /* ---- around this library ---- */
 
 struct around {
-    const char *name;
-    struct definition before, next;
+    const char *const *names;
+    struct elf_places *places;
+    uint32_t n;
     bool is_behind;
 };
 
@@ -177,17 +171,18 @@ static int look_around(struct dl_phdr_info *info, size_t size, void *context) {
         around->is_behind = true;
         return 0;
     }
-    struct definition *place = around->is_behind ? &around->next : &around->before;
-    if (!place->address) {
-        *place = find_in(&o, around->name);
+    for (uint32_t i = 0; i < around->n; i++) {
+        struct elf_definition *d = around->is_behind ? &around->places[i].next : &around->places[i].before;
+        if (!d->address) {
+            *d = find_in(&o, around->names[i]);
+        }
     }
-    return around->next.address != NULL;
+    return 0;
 }
 
-struct elf_places elf_find(const char *name) {
-    struct around around = {.name = name};
+void elf_find(const char *const *names, uint32_t n, struct elf_places *places) {
+    struct around around = {.names = names, .places = places, .n = n};
     dl_iterate_phdr(look_around, &around);
-    return (struct elf_places){.before = function_of(around.before), .next = function_of(around.next)};
 }
 
 /* ---- from a caller on ---- */
@@ -198,7 +193,7 @@ struct list {
     uint32_t n, n_queued;
     uint64_t ip;
     const char *name;
-    struct definition found;
+    struct elf_definition found;
 };
 
 static const char *base_name(const char *path) {
@@ -234,7 +229,7 @@ static void enqueue_needed(struct list *list, const struct object *o) {
 }
 
 /* Breadth first, as the loader's own order. */
-static struct definition search(struct list *list) {
+static struct elf_definition search(struct list *list) {
     for (uint32_t i = 0; i < list->n; i++) {
         if (is_inside(&list->objects[i], list->ip)) {
             enqueue(list, i);
@@ -242,19 +237,19 @@ static struct definition search(struct list *list) {
     }
     for (uint32_t at = 0; at < list->n_queued; at++) {
         const struct object *o = &list->objects[list->queue[at]];
-        struct definition found = find_elsewhere(o, list->name);
+        struct elf_definition found = find_elsewhere(o, list->name);
         if (found.address) {
             return found;
         }
         enqueue_needed(list, o);
     }
     for (uint32_t i = 0; i < list->n; i++) {
-        struct definition found = find_elsewhere(&list->objects[i], list->name);
+        struct elf_definition found = find_elsewhere(&list->objects[i], list->name);
         if (found.address) {
             return found;
         }
     }
-    return (struct definition){0};
+    return (struct elf_definition){0};
 }
 
 static int collect(struct dl_phdr_info *info, size_t size, void *context) {
@@ -286,7 +281,7 @@ void *elf_find_for(uint64_t ip, const char *name) {
     list.queue = (uint32_t *)(list.objects + OBJECTS_MAX);
     dl_iterate_phdr(collect_and_search, &list);
     sys_unmap(list.objects, bytes);
-    return function_of(list.found);
+    return elf_function(list.found);
 }
 
 /* ---- addresses ---- */

@@ -1,8 +1,8 @@
 /* elf_find.h - find functions among the loaded objects, as the dynamic linker would.
  *
  * Not dlsym: that takes the lock which dlopen holds while constructors run, so that a thread that such a constructor waits for would
- * wait for ever; it allocates; and it loses the host's dlerror(). dl_iterate_phdr has a lock of its own, held while the list of objects is changed, and while a host's
- * own callback runs.
+ * wait for ever; it allocates; and it loses the host's dlerror(). dl_iterate_phdr has a lock of its own, held while the list of objects is changed,
+ * and while a callback of the host runs.
  *
  * Source: System V gABI, chapter 5 (dynamic section, dependencies); GNU hash: Roland McGrath on binutils@sourceware.org, 28 June 2006;
  * Linux Standard Base 5.0, 10.7.3 (symbol versions: a hidden one is not the default).
@@ -14,14 +14,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Where a function is defined with respect to this library, in the order of loading. */
-struct elf_places {
-    void *before; /* the first definition in front of it: what the program itself calls; NULL = none */
-    void *next;   /* the first behind it, as dlsym(RTLD_NEXT) has it; NULL = none */
+/* What a symbol table says of a function. */
+struct elf_definition {
+    void *address;   /* NULL = nothing */
+    bool is_chooser; /* it returns the address of the one to call (STT_GNU_IFUNC) */
 };
 
-/* Look in all objects. */
-struct elf_places elf_find(const char *name);
+/* The function itself; may run code of the host. NULL if there is none. */
+void *elf_function(struct elf_definition definition);
+
+/* Where a function is defined with respect to this library, in the order of loading. */
+struct elf_places {
+    struct elf_definition before; /* the first in front of it: what the program itself calls */
+    struct elf_definition next;   /* the first behind it, as dlsym(RTLD_NEXT) has it */
+};
+
+/* Look for n functions in all objects, in one walk. places: n zeroed ones. */
+void elf_find(const char *const *names, uint32_t n, struct elf_places *places);
 
 /* What code at ip would call: looked for in its own object, in those it needs, then in all, this library left out. Returns NULL if there is none. */
 void *elf_find_for(uint64_t ip, const char *name);

@@ -9,7 +9,8 @@
 
 struct thread_state *hook_state_slow(uint64_t sp) {
     struct thread_state *t = thread_current;
-    if (UNLIKELY(real_notes_entry())) {
+    if (UNLIKELY(real_is_probing)) {
+        real_was_entered = true;
         return NULL;
     }
     if (!t) {

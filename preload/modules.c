@@ -28,7 +28,7 @@ struct module {
     _Atomic uint64_t start;
     uint64_t end;
     uint64_t identity; /* of the loader's own record, to tell a successor at the same address */
-    uint64_t build;    /* the build-id, folded: the record of a successor may stand at the same address, too */
+    uint64_t name;     /* the loader's name, hashed: the record of a successor may stand at the same address, too */
 };
 
 /* What the loader says of the object around an address. */
@@ -147,14 +147,6 @@ static uint32_t read_build_id(const struct object *o, uint8_t *id) {
     return 0;
 }
 
-static uint64_t fold(const uint8_t *id, uint32_t n) {
-    uint64_t folded = n;
-    for (uint32_t i = 0; i < n; i++) {
-        folded = (folded << 7 | folded >> 57) ^ id[i];
-    }
-    return folded;
-}
-
 static bool append_module(const void *head, uint32_t head_bytes, const char *path) {
     return ring_log_append(RING_LOG_MODULE, clock_before(), head, head_bytes, path, (uint32_t)strlen(path) + 1);
 }
@@ -205,10 +197,18 @@ static bool is_logged_as(const struct module *module, const struct object *o) {
 
 static void check_gone(const struct module *known);
 
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint64_t hash_of(const char *name) {
+    uint64_t h = 0xcbf29ce484222325u;
+    for (; *name; name++) {
+        h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+    }
+    return h;
+}
+
 /* Whether this is still what was entered: libc closes modules of its own (gconv) without calling dlclose through us. */
 static bool is_same(const struct module *module, const struct object *o) {
-    uint8_t id[BUILD_ID_MAX] = {0};
-    return module->end == o->end && module->identity == o->identity && module->build == fold(id, read_build_id(o, id));
+    return module->end == o->end && module->identity == o->identity && module->name == hash_of(o->name);
 }
 
 /* Enter an object into the table, unless it is there or somebody else is entering it right now. */
@@ -237,7 +237,7 @@ static COLD void note_object(const struct object *o) {
         atomic_store_explicit(&module->start, o->start, memory_order_relaxed);
         module->end = o->end;
         module->identity = o->identity;
-        module->build = fold(id, id_bytes);
+        module->name = hash_of(o->name);
         module->id = atomic_fetch_add(&n_modules, 1) + 1;
         log_module(module, o, id, id_bytes);
         atomic_store_explicit(&module->state, MODULE_LIVE, memory_order_release);

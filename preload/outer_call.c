@@ -61,14 +61,14 @@ void outer_claim(struct thread_state *t, void *p, size_t *size, struct arch_call
     note_recorded(call, p);
 }
 
-/* A signal handler may push and pop calls of its own in the middle of this: before the list is longer it overwrites what stands there. */
+/* A signal handler may push and pop calls of its own in the middle of this, and overwrite what stands there before the list is longer. */
 static void push(struct thread_state *t, const struct outer_call *call) {
     uint32_t n = t->n_outer;
     t->outer[n] = *call;
     atomic_signal_fence(memory_order_seq_cst);
     t->n_outer = n + 1;
     atomic_signal_fence(memory_order_seq_cst);
-    t->outer[n] = *call;
+    t->outer[n] = *call; /* all of it: a part of the first copy may have been overwritten */
 }
 
 /* And in the middle of this: it finds the place taken until it has been copied. */

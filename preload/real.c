@@ -20,23 +20,13 @@ bool real_is_bypassed;
  * memory first. */
 static bool is_complete;
 
-/* The probe of is_layered(): whether a hook was entered meanwhile. */
-static bool is_probing, was_entered;
+bool real_is_probing, real_was_entered;
 
 static const char *const names[REAL_N] = {
 #define X(name) [REAL_##name] = #name,
     HOOK_LIST(X)
 #undef X
 };
-
-static void find(enum real_index index) {
-    struct elf_places places = elf_find(names[index]);
-    if ((int)index < REAL_N_FAMILY) {
-        real_program_table[index] = places.before ? places.before : places.next;
-        real_is_bypassed |= index == REAL_malloc && places.before;
-    }
-    real_table[index] = places.next;
-}
 
 COLD void *real_find(enum real_index index) {
     real_resolve();
@@ -80,20 +70,15 @@ COLD void *real_find_for(enum real_index index, uint64_t ip) {
 /* Whether malloc asks another function of the family through the hooks: tried out, once. */
 static bool is_layered(void) {
     static const size_t sizes[] = {64, 8 << 10, 1 << 20};
-    is_probing = true;
+    real_is_probing = true;
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         void *p = REAL(malloc)(sizes[i]);
         if (p) {
             REAL(free)(p);
         }
     }
-    is_probing = false;
-    return was_entered;
-}
-
-bool real_notes_entry(void) {
-    was_entered |= is_probing;
-    return is_probing;
+    real_is_probing = false;
+    return real_was_entered;
 }
 
 void real_resolve(void) {
@@ -101,9 +86,16 @@ void real_resolve(void) {
         return;
     }
     is_complete = true;
+    static struct elf_places places[REAL_N]; /* not on the host's stack */
+    elf_find(names, REAL_N, places);
     for (int i = 0; i < REAL_N; i++) {
-        find((enum real_index)i);
+        real_table[i] = elf_function(places[i].next);
+        if (i < REAL_N_FAMILY) {
+            void *before = elf_function(places[i].before);
+            real_program_table[i] = before ? before : real_table[i];
+        }
     }
+    real_is_bypassed = places[REAL_malloc].before.address != NULL;
     real_is_libc = elf_object_of(real_table[REAL_realloc]) == elf_object_of((const void *)getpid);
     real_is_layered = !real_is_libc && real_table[REAL_malloc] && real_table[REAL_free] && is_layered();
 }

@@ -61,8 +61,8 @@ ALWAYS_INLINE void *real_get(enum real_index index) {
 /* Look everything up, once: at the first call of a hook, or in the constructor. */
 void real_resolve(void);
 
-/* For the hooks: whether the call comes from the trial that real_is_layered is set by, and is to be passed over. */
-bool real_notes_entry(void);
+/* The trial that real_is_layered is set by is under way; hooks entered meanwhile say so, and record nothing. */
+extern HIDDEN bool real_is_probing, real_was_entered;
 
 /* Whether malloc is somebody's who stands before the shim: then the program's own calls come here only if that one passes them on. */
 extern HIDDEN bool real_is_bypassed;

@@ -19,10 +19,10 @@ enum {
     PROGRAM_HEADERS_MAX = 512,
 };
 
+/* is_there: set where a file of that name was met. */
 static bool is_runnable_file(const char *path, bool *is_there) {
     struct stat st;
     if (stat(path, &st) != 0) {
-        *is_there |= errno == EACCES;
         return false;
     }
     *is_there = true;
@@ -33,7 +33,9 @@ int program_find(const char *name, char *path, size_t cap) {
     bool is_there = false;
     if (strchr(name, '/')) {
         snprintf(path, cap, "%s", name);
-        return is_runnable_file(path, &is_there) ? 0 : is_there ? SEEP_EXIT_NOT_EXECUTABLE : SEEP_EXIT_NOT_FOUND;
+        return is_runnable_file(path, &is_there) ? 0
+               : is_there || errno == EACCES     ? SEEP_EXIT_NOT_EXECUTABLE
+                                                 : SEEP_EXIT_NOT_FOUND;
     }
     const char *dirs = getenv("PATH");
     dirs = dirs ? dirs : "/bin:/usr/bin"; /* as execvp of glibc does */

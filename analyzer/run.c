@@ -226,13 +226,16 @@ static pid_t fork_child(struct run *run, int *gate) {
     return child;
 }
 
-/* Wait for the child's end. Signals are no longer forwarded once its pid can be another's. */
-static int wait_for(pid_t child) {
+/* Wait for the child's end and leave it as it is: the collector reads there how it ended. */
+static void wait_for_end(pid_t child) {
     siginfo_t info;
-    int status = 0;
     while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
     }
-    handle_signals(false);
+    handle_signals(false); /* soon its pid can be another's */
+}
+
+static int wait_status_of(pid_t child) {
+    int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     return status;
@@ -339,11 +342,11 @@ int run_main(int argc, char **argv) {
         is_ready = false;
     }
     close(gate);
-    status = wait_for(child);
+    wait_for_end(child);
     if (!is_ready) {
         return SEEP_EXIT_USAGE;
     }
     fflush(stdout);
     tell_trace(run.trace);
-    return end_like(status);
+    return end_like(wait_status_of(child));
 }

@@ -7,21 +7,23 @@
 #include <string.h>
 
 #include "attributes.h"
+#include "elf_object.h"
 #include "sys.h"
 
-enum { OBJECTS_MAX = 4096, VERSION_HIDDEN = 0x8000 };
+enum { OBJECTS_MAX = 4096, DYNAMIC_MAX = 256, TEXT_BYTES = 1024, VERSION_HIDDEN = 0x8000 };
 
-/* A loaded object, as its dynamic section tells. Valid while dl_iterate_phdr() is running. */
+/* This library's own. */
+extern const ElfW(Dyn) own_dynamic[] __asm__("_DYNAMIC") HIDDEN;
+
+/* A loaded object, as its dynamic section tells. Valid while the object cannot go. */
 struct object {
-    uint64_t bias, start, end;
-    const char *path; /* the loader's; "" for the program */
+    uint64_t bias;
     const char *strings;
     const ElfW(Sym) * symbols;
     const uint16_t *versions; /* NULL = none */
     const uint32_t *gnu_hash; /* NULL = none */
     const uint32_t *sysv_hash;
     const ElfW(Dyn) * dynamic;
-    bool is_visited;
 };
 
 /* Addresses in a dynamic section have been relocated in place, but for those that cannot be written (the vdso's). */
@@ -29,7 +31,8 @@ static const void *pointer(const struct object *o, uint64_t address) {
     return (const void *)(address < o->bias ? address + o->bias : address); /* NOLINT(performance-no-int-to-ptr) */
 }
 
-static void read_dynamic(struct object *o) {
+/* Returns false where there is nothing to look in. */
+static bool read_dynamic(struct object *o) {
     for (const ElfW(Dyn) *d = o->dynamic; d && d->d_tag != DT_NULL; d++) {
         switch (d->d_tag) {
         case DT_STRTAB:
@@ -51,30 +54,22 @@ static void read_dynamic(struct object *o) {
             break;
         }
     }
-}
-
-static bool read_object(const struct dl_phdr_info *info, struct object *o) {
-    *o = (struct object){.bias = info->dlpi_addr, .start = UINT64_MAX, .path = info->dlpi_name ? info->dlpi_name : ""};
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        uint64_t start = info->dlpi_addr + segment->p_vaddr;
-        if (segment->p_type == PT_DYNAMIC) {
-            o->dynamic = (const ElfW(Dyn) *)start; /* NOLINT(performance-no-int-to-ptr) */
-        } else if (segment->p_type == PT_LOAD) {
-            o->start = start < o->start ? start : o->start;
-            o->end = start + segment->p_memsz > o->end ? start + segment->p_memsz : o->end;
-        }
-    }
-    read_dynamic(o);
     return o->strings && o->symbols && (o->gnu_hash || o->sysv_hash);
 }
 
-static bool is_inside(const struct object *o, uint64_t address) {
-    return address >= o->start && address < o->end;
+static bool read_object(const struct dl_phdr_info *info, struct object *o) {
+    *o = (struct object){.bias = info->dlpi_addr};
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC) {
+            o->dynamic =
+                (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr); /* NOLINT(performance-no-int-to-ptr) */
+        }
+    }
+    return read_dynamic(o);
 }
 
 static bool is_own(const struct object *o) {
-    return is_inside(o, (uint64_t)&elf_find);
+    return o->dynamic == own_dynamic;
 }
 
 /* Whether symbol number i is a function of that name that others may use. */
@@ -187,13 +182,20 @@ void elf_find(const char *const *names, uint32_t n, struct elf_places *places) {
 
 /* ---- from a caller on ---- */
 
+/* An object of the loader's list, copied from there without its lock: others may be gone by the time that they are looked at, but what the caller
+ * needs is kept for it. Nothing else is read in place. */
+struct link {
+    uint64_t bias, dynamic;
+    uint64_t name; /* what others need it by, hashed */
+    bool is_visited;
+};
+
 struct list {
-    struct object *objects;
-    uint32_t *queue; /* objects to look in, by index */
+    struct link links[OBJECTS_MAX];
+    uint32_t queue[OBJECTS_MAX]; /* links to look in, by index */
     uint32_t n, n_queued;
-    uint64_t ip;
-    const char *name;
-    struct elf_definition found;
+    ElfW(Dyn) dynamic[DYNAMIC_MAX]; /* of the link that is being copied */
+    char text[TEXT_BYTES];
 };
 
 static const char *base_name(const char *path) {
@@ -201,108 +203,112 @@ static const char *base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-/* Whether a name that is needed is that object's. */
-static bool is_called(const struct object *o, const char *needed) {
-    for (const ElfW(Dyn) *d = o->dynamic; d->d_tag != DT_NULL; d++) {
-        if (d->d_tag == DT_SONAME) {
-            return strcmp(o->strings + d->d_un.d_val, needed) == 0;
-        }
-    }
-    return strcmp(base_name(o->path), base_name(needed)) == 0;
+/* Copy what text can be read. */
+static const char *copy_text(struct list *list, uint64_t address) {
+    ssize_t n = sys_copy(list->text, address, sizeof list->text - 1);
+    list->text[n > 0 ? n : 0] = 0;
+    return list->text;
 }
 
-static void enqueue(struct list *list, uint32_t i) {
-    if (!list->objects[i].is_visited) {
-        list->objects[i].is_visited = true;
-        list->queue[list->n_queued++] = i;
+static uint64_t copy_name(struct list *list, const struct link_map *map) {
+    ssize_t bytes = sys_copy(list->dynamic, (uint64_t)map->l_ld, sizeof list->dynamic);
+    uint64_t strings = 0, name = 0;
+    bool is_named = false;
+    for (const ElfW(Dyn) *d = list->dynamic; (ssize_t)((d - list->dynamic + 1) * sizeof *d) <= bytes && d->d_tag != DT_NULL;
+         d++) {
+        if (d->d_tag == DT_STRTAB) {
+            strings = d->d_un.d_ptr < map->l_addr ? d->d_un.d_ptr + map->l_addr : d->d_un.d_ptr;
+        } else if (d->d_tag == DT_SONAME) {
+            name = d->d_un.d_val;
+            is_named = true;
+        }
+    }
+    return elf_name_hash(is_named ? copy_text(list, strings + name) : base_name(copy_text(list, (uint64_t)map->l_name)));
+}
+
+/* Copy the loader's list, as far as it can be read. */
+static void copy_links(struct list *list) {
+    struct link_map map;
+    for (uint64_t at = (uint64_t)_r_debug.r_map; at && list->n < OBJECTS_MAX; at = (uint64_t)map.l_next) {
+        if (sys_copy(&map, at, sizeof map) != sizeof map) {
+            return;
+        }
+        list->links[list->n++] =
+            (struct link){.bias = map.l_addr, .dynamic = (uint64_t)map.l_ld, .name = copy_name(list, &map)};
+    }
+}
+
+static void enqueue(struct list *list, struct link *link) {
+    if (!link->is_visited) {
+        link->is_visited = true;
+        list->queue[list->n_queued++] = (uint32_t)(link - list->links);
     }
 }
 
 static void enqueue_needed(struct list *list, const struct object *o) {
     for (const ElfW(Dyn) *d = o->dynamic; d->d_tag != DT_NULL; d++) {
+        uint64_t name = d->d_tag == DT_NEEDED ? elf_name_hash(base_name(o->strings + d->d_un.d_val)) : 0;
         for (uint32_t i = 0; d->d_tag == DT_NEEDED && i < list->n; i++) {
-            if (is_called(&list->objects[i], o->strings + d->d_un.d_val)) {
-                enqueue(list, i);
+            if (list->links[i].name == name) {
+                enqueue(list, &list->links[i]);
+                break;
             }
         }
     }
 }
 
-/* Breadth first, as the loader's own order. */
-static struct elf_definition search(struct list *list) {
+/* Look in the object of a caller and in those it needs: breadth first, as the loader's own order. */
+static struct elf_definition search_from(struct list *list, uint64_t bias, const char *name) {
+    copy_links(list);
     for (uint32_t i = 0; i < list->n; i++) {
-        if (is_inside(&list->objects[i], list->ip)) {
-            enqueue(list, i);
+        if (list->links[i].bias == bias) {
+            enqueue(list, &list->links[i]);
         }
     }
     for (uint32_t at = 0; at < list->n_queued; at++) {
-        const struct object *o = &list->objects[list->queue[at]];
-        struct elf_definition found = find_elsewhere(o, list->name);
+        const struct link *link = &list->links[list->queue[at]];
+        struct object o = {.bias = link->bias,
+                           .dynamic = (const ElfW(Dyn) *)link->dynamic}; /* NOLINT(performance-no-int-to-ptr) */
+        if (!read_dynamic(&o)) {
+            continue;
+        }
+        struct elf_definition found = find_elsewhere(&o, name);
         if (found.address) {
             return found;
         }
-        enqueue_needed(list, o);
-    }
-    for (uint32_t i = 0; i < list->n; i++) {
-        struct elf_definition found = find_elsewhere(&list->objects[i], list->name);
-        if (found.address) {
-            return found;
-        }
+        enqueue_needed(list, &o);
     }
     return (struct elf_definition){0};
 }
 
-static int collect(struct dl_phdr_info *info, size_t size, void *context) {
-    (void)size;
-    struct list *list = context;
-    if (list->n < OBJECTS_MAX && read_object(info, &list->objects[list->n])) {
-        list->n++;
-    }
-    return 0;
-}
+/* Look everywhere. */
+struct anywhere {
+    const char *name;
+    struct elf_definition found;
+};
 
-/* Called for the first object, with the list locked; the inner walk is over all of them, and none can go before the search is done. */
-static int collect_and_search(struct dl_phdr_info *info, size_t size, void *context) {
-    (void)info;
+static int look_anywhere(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
-    struct list *list = context;
-    dl_iterate_phdr(collect, list);
-    list->found = search(list);
-    return 1;
+    struct anywhere *anywhere = context;
+    struct object o;
+    if (read_object(info, &o)) {
+        anywhere->found = find_elsewhere(&o, anywhere->name);
+    }
+    return anywhere->found.address != NULL;
 }
 
 void *elf_find_for(uint64_t ip, const char *name) {
-    struct list list = {.ip = ip, .name = name};
-    size_t bytes = OBJECTS_MAX * (sizeof *list.objects + sizeof *list.queue);
-    list.objects = sys_map_private(bytes);
-    if (!list.objects) {
-        return NULL;
+    struct anywhere anywhere = {.name = name};
+    struct elf_object caller;
+    struct list *list = sys_map_private(sizeof *list);
+    if (list && elf_object_at(ip, &caller, true)) {
+        anywhere.found = search_from(list, caller.bias, name);
     }
-    list.queue = (uint32_t *)(list.objects + OBJECTS_MAX);
-    dl_iterate_phdr(collect_and_search, &list);
-    sys_unmap(list.objects, bytes);
-    return elf_function(list.found);
-}
-
-/* ---- addresses ---- */
-
-struct address {
-    uint64_t address, start;
-};
-
-static int look_inside(struct dl_phdr_info *info, size_t size, void *context) {
-    (void)size;
-    struct address *wanted = context;
-    struct object o;
-    read_object(info, &o);
-    if (is_inside(&o, wanted->address)) {
-        wanted->start = o.start;
+    if (list) {
+        sys_unmap(list, sizeof *list);
     }
-    return wanted->start != 0;
-}
-
-uint64_t elf_object_of(const void *address) {
-    struct address wanted = {.address = (uint64_t)address};
-    dl_iterate_phdr(look_inside, &wanted);
-    return wanted.start;
+    if (!anywhere.found.address) {
+        dl_iterate_phdr(look_anywhere, &anywhere);
+    }
+    return elf_function(anywhere.found);
 }

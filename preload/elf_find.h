@@ -1,12 +1,12 @@
 /* elf_find.h - find functions among the loaded objects, as the dynamic linker would.
  *
  * Not dlsym: that takes the lock which dlopen holds while constructors run, so that a thread that such a constructor waits for would
- * wait for ever; it allocates; and it loses the host's dlerror(). dl_iterate_phdr has a lock of its own, held while the list of objects is changed,
- * and while a callback of the host runs.
+ * wait for ever; it allocates; and it loses the host's dlerror(). dl_iterate_phdr has a lock of its own, held while the list of objects is changed
+ * and while a callback of the host runs: it is used once at the start, and where neither a caller nor what it needs has the function.
  *
  * Source: System V gABI, chapter 5 (dynamic section, dependencies); GNU hash: Roland McGrath on binutils@sourceware.org, 28 June 2006;
  * Linux Standard Base 5.0, 10.7.3 (symbol versions: a hidden one is not the default).
- * Context of all: any thread, no allocation, no lock of ours; not where the thread was interrupted inside dl_iterate_phdr.
+ * Context of all: any thread, no allocation, no lock of ours.
  */
 #ifndef SEEP_ELF_FIND_H
 #define SEEP_ELF_FIND_H
@@ -32,10 +32,8 @@ struct elf_places {
 /* Look for n functions in all objects, in one walk. places: n zeroed ones. */
 void elf_find(const char *const *names, uint32_t n, struct elf_places *places);
 
-/* What code at ip would call: looked for in its own object, in those it needs, then in all, this library left out. Returns NULL if there is none. */
+/* What code at ip would call: looked for in its own object and in those it needs (no lock), then in all (dl_iterate_phdr), this library left out.
+ * Returns NULL if there is none. */
 void *elf_find_for(uint64_t ip, const char *name);
-
-/* Start of the object that an address lies in, 0 = in none. */
-uint64_t elf_object_of(const void *address);
 
 #endif

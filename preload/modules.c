@@ -1,7 +1,6 @@
 /* modules.c - see modules.h. */
 #include "modules.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
@@ -11,6 +10,7 @@
 
 #include "cfi.h"
 #include "clock.h"
+#include "elf_object.h"
 #include "lifecycle.h"
 #include "ring_file.h"
 #include "stack_intern.h"
@@ -31,17 +31,6 @@ struct module {
     uint64_t name;     /* the loader's name, hashed: the record of a successor may stand at the same address, too */
 };
 
-/* What the loader says of the object around an address. */
-struct object {
-    uint64_t start, end, bias;
-    const uint8_t *eh_frame_hdr;
-    uint64_t identity;
-    const char
-        *name; /* the loader's: only to be looked at while the object cannot go, because it has a frame on this stack */
-};
-
-extern int _dl_find_object(void *address, struct dl_find_object *result) __attribute__((weak));
-
 static struct module *table;
 static _Atomic uint32_t n_modules;
 static _Atomic uint32_t epoch;
@@ -49,59 +38,6 @@ static _Atomic uint32_t epoch;
 int modules_init(void) {
     table = sys_map_private(sizeof *table << TABLE_BITS);
     return table ? 0 : -ENOMEM;
-}
-
-/* dl_iterate_phdr callback for libcs without _dl_find_object. */
-struct search {
-    uint64_t pc;
-    struct object *found;
-};
-
-static int match_object(struct dl_phdr_info *info, size_t size, void *context) {
-    (void)size;
-    struct search *search = context;
-    struct object o = {
-        .start = UINT64_MAX, .bias = info->dlpi_addr, .identity = (uint64_t)info->dlpi_phdr, .name = info->dlpi_name};
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        uint64_t start = info->dlpi_addr + segment->p_vaddr;
-        if (segment->p_type == PT_GNU_EH_FRAME) {
-            o.eh_frame_hdr = (const uint8_t *)start; /* NOLINT(performance-no-int-to-ptr) */
-        }
-        if (segment->p_type == PT_LOAD) {
-            o.start = start < o.start ? start : o.start;
-            o.end = start + segment->p_memsz > o.end ? start + segment->p_memsz : o.end;
-        }
-    }
-    if (search->pc < o.start || search->pc >= o.end) {
-        return 0;
-    }
-    *search->found = o;
-    return 1;
-}
-
-/* Find the object around pc. Without `wants_name` nothing of the loader's is dereferenced: another thread may be closing it. */
-static bool find_object(uint64_t pc, struct object *o, bool wants_name) {
-    if (!_dl_find_object) {
-        struct search search = {.pc = pc, .found = o};
-        return dl_iterate_phdr(match_object, &search) == 1;
-    }
-    struct dl_find_object found;
-    if (_dl_find_object((void *)pc, &found) != 0) { /* NOLINT(performance-no-int-to-ptr) */
-        return false;
-    }
-    *o = (struct object){
-        .start = (uint64_t)found.dlfo_map_start,
-        .end = (uint64_t)found.dlfo_map_end,
-        .eh_frame_hdr = found.dlfo_eh_frame,
-        .identity = (uint64_t)found.dlfo_link_map ^ (uint64_t)found.dlfo_eh_frame << 16,
-        .name = "",
-    };
-    if (wants_name && found.dlfo_link_map) {
-        o->bias = found.dlfo_link_map->l_addr;
-        o->name = found.dlfo_link_map->l_name;
-    }
-    return true;
 }
 
 /* Look for the GNU build-id in one note segment. Returns its length. */
@@ -126,7 +62,7 @@ static uint32_t build_id_in_notes(const uint8_t *notes, uint64_t n, uint8_t *id)
 }
 
 /* The build-id of a mapped object, from its program headers in memory. Returns its length, 0 if it has none. */
-static uint32_t read_build_id(const struct object *o, uint8_t *id) {
+static uint32_t read_build_id(const struct elf_object *o, uint8_t *id) {
     const uint8_t *base = (const uint8_t *)o->start; /* NOLINT(performance-no-int-to-ptr) */
     const ElfW(Ehdr) *ehdr = (const ElfW(Ehdr) *)base;
     if (o->end - o->start < 4096 || !sys_is_readable(o->start) || memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 ||
@@ -170,7 +106,7 @@ static bool append_relative(const void *head, uint32_t head_bytes, const char *n
     return is_logged;
 }
 
-static void log_module(const struct module *module, const struct object *o, const uint8_t *id, uint32_t id_bytes) {
+static void log_module(const struct module *module, const struct elf_object *o, const uint8_t *id, uint32_t id_bytes) {
     struct {
         struct ring_log_module fixed;
         uint8_t id[BUILD_ID_MAX];
@@ -191,28 +127,19 @@ static void log_module(const struct module *module, const struct object *o, cons
     }
 }
 
-static bool is_logged_as(const struct module *module, const struct object *o) {
+static bool is_logged_as(const struct module *module, const struct elf_object *o) {
     return module->end == o->end && atomic_load_explicit(&module->state, memory_order_acquire) == MODULE_LIVE;
 }
 
 static void check_gone(const struct module *known);
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint64_t hash_of(const char *name) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (; *name; name++) {
-        h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-    }
-    return h;
-}
-
 /* Whether this is still what was entered: libc closes modules of its own (gconv) without calling dlclose through us. */
-static bool is_same(const struct module *module, const struct object *o) {
-    return module->end == o->end && module->identity == o->identity && module->name == hash_of(o->name);
+static bool is_same(const struct module *module, const struct elf_object *o) {
+    return module->end == o->end && module->identity == o->identity && module->name == elf_name_hash(o->name);
 }
 
 /* Enter an object into the table, unless it is there or somebody else is entering it right now. */
-static COLD void note_object(const struct object *o) {
+static COLD void note_object(const struct elf_object *o) {
     uint64_t mask = (1u << TABLE_BITS) - 1;
     uint64_t at = (o->start >> 12) * 0x9E3779B97F4A7C15u >> (64 - TABLE_BITS);
     for (uint64_t tries = 0; tries <= mask; tries++, at = (at + 1) & mask) {
@@ -237,7 +164,7 @@ static COLD void note_object(const struct object *o) {
         atomic_store_explicit(&module->start, o->start, memory_order_relaxed);
         module->end = o->end;
         module->identity = o->identity;
-        module->name = hash_of(o->name);
+        module->name = elf_name_hash(o->name);
         module->id = atomic_fetch_add(&n_modules, 1) + 1;
         log_module(module, o, id, id_bytes);
         atomic_store_explicit(&module->state, MODULE_LIVE, memory_order_release);
@@ -247,8 +174,8 @@ static COLD void note_object(const struct object *o) {
 }
 
 bool module_find(uint64_t pc, struct module_view *view) {
-    struct object o;
-    if (!find_object(pc, &o, true)) {
+    struct elf_object o;
+    if (!elf_object_at(pc, &o, true)) {
         return false;
     }
     note_object(&o);
@@ -257,9 +184,10 @@ bool module_find(uint64_t pc, struct module_view *view) {
 }
 
 static bool is_still_there(const struct module *module) {
-    struct object o;
+    struct elf_object o;
     uint64_t start = atomic_load_explicit(&module->start, memory_order_relaxed);
-    return find_object(start, &o, false) && o.start == start && o.identity == module->identity && is_logged_as(module, &o);
+    return elf_object_at(start, &o, false) && o.start == start && o.identity == module->identity &&
+           is_logged_as(module, &o);
 }
 
 static void log_epoch(uint32_t number, const uint32_t *gone, uint32_t n_gone) {

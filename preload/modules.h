@@ -23,8 +23,7 @@ MUST_CHECK int modules_init(void);
 /* Find the module that pc lies in, logging it if it is new.
  *
  * Returns  false if pc is in none (generated code)
- * Context  any thread, inside malloc, async-signal-safe: _dl_find_object takes no lock (glibc >= 2.35); before that
- *          dl_iterate_phdr, which takes the loader's
+ * Context  any thread, inside malloc, async-signal-safe; see elf_object_at
  */
 bool module_find(uint64_t pc, struct module_view *view);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "elf_find.h"
+#include "elf_object.h"
 
 enum { FOUND_BITS = 10 };
 
@@ -81,6 +82,12 @@ static bool is_layered(void) {
     return real_was_entered;
 }
 
+static bool is_in_libc(const void *function) {
+    struct elf_object object, libc;
+    return elf_object_at((uint64_t)function, &object, false) && elf_object_at((uint64_t)getpid, &libc, false) &&
+           object.start == libc.start;
+}
+
 void real_resolve(void) {
     if (is_complete) {
         return;
@@ -96,6 +103,6 @@ void real_resolve(void) {
         }
     }
     real_is_bypassed = places[REAL_malloc].before.address != NULL;
-    real_is_libc = elf_object_of(real_table[REAL_realloc]) == elf_object_of((const void *)getpid);
+    real_is_libc = is_in_libc(real_table[REAL_realloc]);
     real_is_layered = !real_is_libc && real_table[REAL_malloc] && real_table[REAL_free] && is_layered();
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,6 +77,16 @@ bool sys_is_readable(uint64_t address) {
                        (syscall(SYS_rt_sigprocmask, ~0l, address, NULL, sizeof(uint64_t)) == 0 || errno != EFAULT);
     errno = saved;
     return is_readable;
+}
+
+ssize_t sys_copy(void *to, uint64_t from, size_t size_bytes) {
+    int saved = errno;
+    struct iovec local = {.iov_base = to, .iov_len = size_bytes};
+    struct iovec remote = {.iov_base = (void *)from, .iov_len = size_bytes}; /* NOLINT(performance-no-int-to-ptr) */
+    long n = syscall(SYS_process_vm_readv, syscall(SYS_getpid), &local, 1, &remote, 1, 0);
+    ssize_t result = n < 0 ? -errno : n;
+    errno = saved;
+    return result;
 }
 
 void sys_futex_wait(const void *word, uint32_t expected, uint64_t ns) {

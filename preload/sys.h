@@ -35,6 +35,9 @@ bool sys_thread_exists(int pid, int tid);
 /* Whether the 8 bytes at address can be read, without reading them: the kernel says so. */
 bool sys_is_readable(uint64_t address);
 
+/* Copy memory of this process that may be gone. Returns the bytes that could be copied from the start on, or a negative error. */
+ssize_t sys_copy(void *to, uint64_t from, size_t size_bytes);
+
 /* Sleep up to ns or until *word changes from expected, and wake sleepers on it; the word may be shared by processes. */
 void sys_futex_wait(const void *word, uint32_t expected, uint64_t ns);
 void sys_futex_wake(const void *word);

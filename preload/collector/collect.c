@@ -222,7 +222,7 @@ static int finish(struct collector *c, bool has_execed) {
     collector_flush(c);
     facts_last(c, end);
     bool has_exited = atomic_load_explicit(&c->ring->header->target_state, memory_order_acquire) == RING_TARGET_EXITED;
-    facts_note_end(c, has_execed, end.kind == TRACE_END_EXIT && !has_exited);
+    facts_note_end(c, has_execed, end.kind != TRACE_END_SIGNAL && !has_exited);
     facts_survivors(c);
     facts_end(c);
     flush_records(c);

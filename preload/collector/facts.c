@@ -148,9 +148,10 @@ void facts_note_end(struct collector *c, bool has_execed, bool has_vanished) {
     if (has_execed) {
         write_note(c, "the process went on as another program (exec); the trace ends there");
     } else if (has_vanished) {
-        write_note(c,
-                   "the process ended without exit(): by _exit(), or after it had gone on as another program (exec), which "
-                   "is not in the trace");
+        write_note(
+            c,
+            "the process ended without exit(): by _exit(), by a signal if its end is unknown, or after it had gone on as "
+            "another program (exec), which is not in the trace");
     }
 }
 

@@ -58,6 +58,19 @@ case_plugins() {
     has_not out lost
 }
 
+# The loader's list is locked by a callback of the host's, or was when it forked.
+case_plugins_while_the_list_is_held() {
+    cp "$TARGETS/lib_plugin.so" plugin1.so
+    unharmed 0 untraced-forks timeout 20 "$TARGETS/plugins" held ./plugin1.so
+    has out '^status of the child 7$'
+}
+
+case_plugins_of_constructors() {
+    cp "$TARGETS/lib_plugin.so" plugin1.so
+    cp "$TARGETS/lib_plugin.so" plugin2.so
+    LD_PRELOAD=$TARGETS/lib_opens_plugin.so unharmed 0 none "$TARGETS/plugins" ./plugin2.so ./plugin1.so
+}
+
 # What a thread costs is taken from the limits of the host.
 case_limited_threads() {
     unharmed 0 none "$TARGETS/limited_threads"

@@ -89,6 +89,10 @@ case_unwritable_directory() {
 case_missing_target() {
     refused 127 'no-such-program' -o a.seep -- no-such-program
     refused 127 'no-such-program' -o a.seep -- ./no-such-program
+    mkdir locked
+    chmod 0 locked
+    PATH=$PWD/locked:$PATH refused 127 'no-such-program: not found' -o a.seep -- no-such-program
+    rmdir locked
     [ ! -e a.seep ] || fail "a trace was made"
 }
 
@@ -107,11 +111,12 @@ case_static_program() {
 }
 
 case_setuid_program() {
-    cp "$plain" ./raised
-    chmod u+s raised
     if [ "$(id -u)" = 0 ]; then
+        cp "$plain" ./raised
         chown nobody raised
         chmod u+s raised
+    else
+        ln -s "$(command -v su)" raised
     fi
     refused 2 'set-?user|set-?uid|setuid' -o a.seep -- ./raised
 }

@@ -26,3 +26,7 @@ __attribute__((constructor)) static void start(void) {
 void plugin_allocate(void) {
     free(mi_malloc(20));
 }
+
+void plugin_allocate_again(void) {
+    free(mi_malloc(30));
+}

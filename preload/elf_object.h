@@ -1,0 +1,29 @@
+/* elf_object.h - the loaded object around an address. */
+#ifndef SEEP_ELF_OBJECT_H
+#define SEEP_ELF_OBJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the loader says of an object. */
+struct elf_object {
+    uint64_t start, end, bias;
+    const uint8_t *eh_frame_hdr; /* NULL: it has none */
+    uint64_t identity;           /* of the loader's own record, to tell a successor at the same address */
+    const char
+        *name; /* the loader's: only to be looked at while the object cannot go, because it has a frame on this stack */
+};
+
+/* Find the object around pc. Without wants_name nothing of the loader's is dereferenced (another thread may be closing it), and bias and name
+ * stay empty.
+ *
+ * Returns  false if pc is in none (generated code)
+ * Context  any thread, inside malloc, async-signal-safe: _dl_find_object takes no lock (glibc >= 2.35); before that dl_iterate_phdr, which
+ *          takes the loader's
+ */
+bool elf_object_at(uint64_t pc, struct elf_object *object, bool wants_name);
+
+/* FNV-1a (Fowler, Noll, Vo) of a name. */
+uint64_t elf_name_hash(const char *name);
+
+#endif

@@ -21,6 +21,7 @@
 #include "diag.h"
 #include "elf_check.h"
 #include "file_lock.h"
+#include "option_syntax.h"
 #include "options.h"
 #include "profile.h"
 #include "run_environment.h"
@@ -58,20 +59,20 @@ struct run {
 
 /* ---- options and checks ---- */
 
-/* A size as the shim takes it (preload/config.c). */
-static bool is_size(const char *s, unsigned long long least, unsigned long long most) {
-    static const char units[] = "kKmMgG";
-    size_t n = strspn(s, "0123456789");
-    const char *unit = s[n] ? strchr(units, s[n]) : NULL;
-    if (n == 0 || n > 12 || (s[n] && (!unit || s[n + 1]))) {
-        return false;
+/* Whether an option's value is one that the shim takes. */
+static bool is_value(int option, const char *s) {
+    uint64_t size;
+    enum option_unwinder unwinder;
+    switch (option) {
+    case 'r':
+        return option_size(s, OPTION_RING_BYTES_MIN, OPTION_RING_BYTES_MAX, &size);
+    case 's':
+        return option_size(s, 0, OPTION_SAMPLE_BYTES_MAX, &size);
+    case 'u':
+        return option_unwinder(s, &unwinder);
+    default:
+        return *s != '\0';
     }
-    unsigned long long bytes = strtoull(s, NULL, 10) << (unit ? 10 * ((unit - units) / 2 + 1) : 0);
-    return bytes >= least && bytes <= most;
-}
-
-static bool is_unwinder(const char *s) {
-    return strcmp(s, "reuse") == 0 || strcmp(s, "cfi") == 0 || strcmp(s, "libunwind") == 0 || strcmp(s, "verify") == 0;
 }
 
 /* Returns -1 to go on, or the status to end with. */
@@ -90,9 +91,7 @@ static int read_options(struct run *run, int argc, char **argv) {
             option_refuse("run", c, argv[optind - 1]);
             return SEEP_EXIT_USAGE;
         }
-        bool is_right = (c == 'o' && *optarg) || (c == 'r' && is_size(optarg, 256ull << 10, 16ull << 30)) ||
-                        (c == 's' && is_size(optarg, 0, 1ull << 30)) || (c == 'u' && is_unwinder(optarg));
-        if (!is_right) {
+        if (!is_value(c, optarg)) {
             diag_error("run: cannot make sense of '%s'%s; see seep run --help", argv[optind - 1],
                        c == 'r'   ? " (--ring wants a size from 256K to 16G)"
                        : c == 's' ? " (--sample wants a size up to 1G, or 0)"

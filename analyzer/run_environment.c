@@ -1,4 +1,4 @@
-/* run_environment.c - see run_environment.h. The syntax of SEEP_OPTIONS is preload/config.h's. */
+/* run_environment.c - see run_environment.h. */
 #include "run_environment.h"
 
 #include <errno.h>
@@ -9,37 +9,7 @@
 #include <unistd.h>
 
 #include "diag.h"
-
-enum { OPTIONS_BYTES_MAX = 4096 }; /* what the shim takes, with the terminator */
-
-/* A line being put together; once something does not fit it stays cut. */
-struct line {
-    char *text;
-    size_t n, cap;
-    bool is_cut;
-};
-
-static void line_add(struct line *line, const char *s) {
-    size_t n = strlen(s);
-    if (n >= line->cap - line->n) {
-        line->is_cut = true;
-        return;
-    }
-    memcpy(line->text + line->n, s, n + 1);
-    line->n += n;
-}
-
-/* The reverse of line_add_escaped(). */
-static char *unescaped(const char *from, size_t n) {
-    char *text = xstrndup(from, n), *to = text;
-    for (const char *p = text; *p; p++) {
-        bool is_escaped = strncmp(p, "%3A", 3) == 0 || strncmp(p, "%25", 3) == 0;
-        *to++ = !is_escaped ? *p : p[1] == '3' ? ':' : '%';
-        p += is_escaped ? 2 : 0;
-    }
-    *to = '\0';
-    return text;
-}
+#include "option_syntax.h"
 
 char *run_environment_option(const char *key) {
     const char *item = getenv("SEEP_OPTIONS");
@@ -49,7 +19,9 @@ char *run_environment_option(const char *key) {
         size_t n = strcspn(item, ":");
         if (n >= n_key && strncmp(item, key, n_key) == 0 && (n == n_key || item[n_key] == '=')) {
             free(value);
-            value = n == n_key ? xstrndup("", 0) : unescaped(item + n_key + 1, n - n_key - 1);
+            value = xstrndup(item, n);
+            struct text text = text_over(value, n + 1);
+            option_unescape(&text, item + n_key + 1, n > n_key ? n - n_key - 1 : 0);
         }
         item += n + (item[n] == ':');
     }
@@ -82,25 +54,9 @@ int run_find_shim(char path[PATH_MAX]) {
 }
 
 int run_trace_path(const struct run_options *options, const char *program, pid_t pid, char path[PATH_MAX]) {
-    struct line line = {.text = path, .cap = PATH_MAX};
-    char number[16];
-    snprintf(number, sizeof number, "%d", (int)pid);
-    const char *slash = strrchr(program, '/');
-    const char *name = slash ? slash + 1 : program;
-    path[0] = '\0';
-    if (!options->output) {
-        line_add(&line, "seep.");
-        line_add(&line, name);
-        line_add(&line, ".");
-        line_add(&line, number);
-        line_add(&line, ".seep");
-    }
-    for (const char *p = options->output; p && *p; p++) {
-        bool is_pid = p[0] == '%' && p[1] == 'p', is_name = p[0] == '%' && p[1] == 'n';
-        line_add(&line, is_pid ? number : is_name ? name : (char[2]){*p});
-        p += is_pid || is_name;
-    }
-    if (line.is_cut) {
+    struct text text = text_over(path, PATH_MAX);
+    option_trace_path(&text, options->output ? options->output : "", program, (uint64_t)pid);
+    if (text.is_cut) {
         diag_error("run: the name of the trace is too long: %s", path);
         return -1;
     }
@@ -139,58 +95,51 @@ int run_check_trace_path(const char *path) {
     return 0;
 }
 
-/* Add a value in which the shim's separator and its escape are escaped. */
-static void line_add_escaped(struct line *line, const char *s) {
-    for (; *s; s++) {
-        line_add(line, *s == ':' ? "%3A" : *s == '%' ? "%25" : (char[2]){*s});
-    }
-}
-
 /* The full name, since the collector may have another current directory. */
-static void line_add_full_path(struct line *line, const char *path) {
+static void add_full_path(struct text *text, const char *path) {
     char cwd[PATH_MAX];
     if (path[0] != '/' && getcwd(cwd, sizeof cwd)) {
-        line_add_escaped(line, cwd);
-        line_add(line, "/");
+        option_escape(text, cwd);
+        text_add(text, "/");
     }
-    line_add_escaped(line, path);
+    option_escape(text, path);
 }
 
-static void line_add_option(struct line *line, const char *key, const char *value) {
+static void add_option(struct text *text, const char *key, const char *value) {
     if (value) {
-        line_add(line, key);
-        line_add_escaped(line, value);
+        text_add(text, key);
+        option_escape(text, value);
     }
 }
 
 int run_set_environment(const struct run_options *options, const char *shim, const char *trace) {
-    char text[OPTIONS_BYTES_MAX] = "", preload[2 * PATH_MAX] = "", number[16];
-    struct line line = {.text = text, .cap = sizeof text};
+    char options_text[OPTIONS_BYTES_MAX], preload[2 * PATH_MAX], number[16];
+    struct text line = text_over(options_text, sizeof options_text);
     const char *before = getenv("SEEP_OPTIONS");
     if (before && *before) {
-        line_add(&line, before);
-        line_add(&line, ":");
+        text_add(&line, before);
+        text_add(&line, ":");
     }
     snprintf(number, sizeof number, "%d", (int)getpid());
-    line_add(&line, "output=");
-    line_add_full_path(&line, trace);
-    line_add_option(&line, ":only_pid=", number);
-    line_add_option(&line, ":ring=", options->ring);
-    line_add_option(&line, ":sample=", options->sample);
-    line_add_option(&line, ":unwinder=", options->unwinder);
+    text_add(&line, "output=");
+    add_full_path(&line, trace);
+    add_option(&line, ":only_pid=", number);
+    add_option(&line, ":ring=", options->ring);
+    add_option(&line, ":sample=", options->sample);
+    add_option(&line, ":unwinder=", options->unwinder);
 
-    struct line libraries = {.text = preload, .cap = sizeof preload};
+    struct text libraries = text_over(preload, sizeof preload);
     const char *others = getenv("LD_PRELOAD");
-    line_add(&libraries, shim);
+    text_add(&libraries, shim);
     if (others && *others) {
-        line_add(&libraries, ":");
-        line_add(&libraries, others);
+        text_add(&libraries, ":");
+        text_add(&libraries, others);
     }
     if (line.is_cut || libraries.is_cut) {
         diag_error("run: %s would be too long", line.is_cut ? "SEEP_OPTIONS" : "LD_PRELOAD");
         return -1;
     }
-    if (setenv("SEEP_OPTIONS", text, 1) != 0 || setenv("LD_PRELOAD", preload, 1) != 0) {
+    if (setenv("SEEP_OPTIONS", options_text, 1) != 0 || setenv("LD_PRELOAD", preload, 1) != 0) {
         diag_error("run: cannot set the environment: %s", strerror(errno));
         return -1;
     }

@@ -5,12 +5,12 @@
 
 const struct unwinder_ops *capture_ops = &unwinder_reuse;
 
-void capture_choose(enum config_unwinder wanted) {
+void capture_choose(enum option_unwinder wanted) {
     static const struct unwinder_ops *const backends[] = {
-        [CONFIG_UNWINDER_REUSE] = &unwinder_reuse,
-        [CONFIG_UNWINDER_CFI] = &unwinder_cfi,
-        [CONFIG_UNWINDER_LIBUNWIND] = &unwinder_libunwind,
-        [CONFIG_UNWINDER_VERIFY] = &unwinder_verify,
+        [OPTION_UNWINDER_REUSE] = &unwinder_reuse,
+        [OPTION_UNWINDER_CFI] = &unwinder_cfi,
+        [OPTION_UNWINDER_LIBUNWIND] = &unwinder_libunwind,
+        [OPTION_UNWINDER_VERIFY] = &unwinder_verify,
     };
     const struct unwinder_ops *ops = backends[wanted];
     if (ops->init && ops->init() < 0) {

@@ -30,7 +30,7 @@ extern HIDDEN const struct unwinder_ops *capture_ops;
 
 /* Switch to the configured backend. A backend that cannot start is named on stderr and the default one stays.
  * Context: once, from the constructor, not from a hook. */
-void capture_choose(enum config_unwinder wanted);
+void capture_choose(enum option_unwinder wanted);
 
 /* The stack id of an allocation. The default backend is called directly, so that it can be inlined. */
 uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller);

@@ -1,7 +1,5 @@
 /* config.h - what SEEP_OPTIONS asks for; read once, before the host's own code runs (some hosts wipe their environment).
- *
- * SEEP_OPTIONS is a list of key=value separated by ':'; "%3A" and "%25" stand for ':' and '%' in values; a later key wins.
- */
+ * How it is written: option_syntax.h. */
 #ifndef SEEP_CONFIG_H
 #define SEEP_CONFIG_H
 
@@ -11,13 +9,7 @@
 #include <stdint.h>
 
 #include "attributes.h"
-
-enum config_unwinder {
-    CONFIG_UNWINDER_REUSE,     /* seep's own, only what is new since the thread's last capture */
-    CONFIG_UNWINDER_CFI,       /* seep's own, all the way out each time */
-    CONFIG_UNWINDER_LIBUNWIND, /* the library's unw_backtrace */
-    CONFIG_UNWINDER_VERIFY,    /* reuse is recorded and compared with libunwind at every capture */
-};
+#include "option_syntax.h"
 
 struct config {
     char output
@@ -26,7 +18,7 @@ struct config {
     uint64_t ring_bytes;    /* most that events may take up on their way to the collector; 256K to 16G, 64M unless told */
     uint64_t sample_bytes;  /* record one point in so many bytes; 0 = every allocation */
     uint32_t only_pid;      /* trace only the process of this id; 0 = every process that loads the shim */
-    enum config_unwinder unwinder;
+    enum option_unwinder unwinder;
     bool is_off; /* "off": load and do nothing */
 };
 

@@ -9,6 +9,7 @@
 #include "attributes.h"
 #include "elf_object.h"
 #include "sys.h"
+#include "text.h"
 
 enum { OBJECTS_MAX = 4096, DYNAMIC_MAX = 256, TEXT_BYTES = 1024, VERSION_HIDDEN = 0x8000 };
 
@@ -198,11 +199,6 @@ struct list {
     char text[TEXT_BYTES];
 };
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* Copy what text can be read. */
 static const char *copy_text(struct list *list, uint64_t address) {
     ssize_t n = sys_copy(list->text, address, sizeof list->text - 1);
@@ -223,7 +219,8 @@ static uint64_t copy_name(struct list *list, const struct link_map *map) {
             is_named = true;
         }
     }
-    return elf_name_hash(is_named ? copy_text(list, strings + name) : base_name(copy_text(list, (uint64_t)map->l_name)));
+    return elf_name_hash(is_named ? copy_text(list, strings + name)
+                                  : text_base_name(copy_text(list, (uint64_t)map->l_name)));
 }
 
 /* Copy the loader's list, as far as it can be read. */
@@ -247,7 +244,7 @@ static void enqueue(struct list *list, struct link *link) {
 
 static void enqueue_needed(struct list *list, const struct object *o) {
     for (const ElfW(Dyn) *d = o->dynamic; d->d_tag != DT_NULL; d++) {
-        uint64_t name = d->d_tag == DT_NEEDED ? elf_name_hash(base_name(o->strings + d->d_un.d_val)) : 0;
+        uint64_t name = d->d_tag == DT_NEEDED ? elf_name_hash(text_base_name(o->strings + d->d_un.d_val)) : 0;
         for (uint32_t i = 0; d->d_tag == DT_NEEDED && i < list->n; i++) {
             if (list->links[i].name == name) {
                 enqueue(list, &list->links[i]);

@@ -41,11 +41,6 @@ static void read_executable(void) {
     executable[n > 0 ? n : 0] = '\0';
 }
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* The log's first record: who is traced. */
 static void log_process(void) {
     char *command = sys_map_private(COMMAND_BYTES_MAX);
@@ -75,7 +70,7 @@ static void stamp_start(void) {
 /* Names of the trace and, beside it, the ring. */
 static bool choose_paths(void) {
     uint32_t pid = (uint32_t)sys_getpid();
-    if (!config_output_path(&config, base_name(executable), pid, output, sizeof output)) {
+    if (!config_output_path(&config, executable, pid, output, sizeof output)) {
         sys_message("the name of the trace is too long; not tracing", NULL);
         return false;
     }

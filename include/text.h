@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "attributes.h"
 
@@ -48,6 +49,11 @@ static inline void text_add_number(struct text *text, uint64_t v) {
     while (n) {
         text_add_byte(text, digits[--n]);
     }
+}
+
+static inline const char *text_base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
 }
 
 static inline void text_add_hex(struct text *text, uint64_t v) {

@@ -147,16 +147,13 @@ static bool has_process(const struct profile *profile, uint32_t pid) {
 static int render(const struct options *o, const struct profile *profile) {
     struct symbolizer *symbolizer = symbolizer_open(profile, o->sysroot, o->debug_dir);
     struct sites sites;
-    /* A trace of one process needs no choosing, and stacks that are in no module count too. */
-    bool is_whole = o->pid == 0 || profile->n_processes == 1;
-    sites_build(&sites, profile, symbolizer, is_whole ? 0 : o->pid, o->top);
+    sites_build(&sites, profile, symbolizer, o->top);
     struct report report = {.profile = profile,
                             .sites = &sites,
                             .symbolizer = symbolizer,
                             .top = o->top,
                             .stacks = o->stacks,
-                            .order = o->order,
-                            .pid = is_whole ? 0 : o->pid};
+                            .order = o->order};
     int status = 0;
     if (o->is_json) {
         status = report_json(stdout, &report);
@@ -185,7 +182,7 @@ int report_main(int argc, char **argv) {
     struct progress progress;
     int status = SEEP_EXIT_UNREADABLE;
     progress_start(&progress);
-    bool is_loaded = profile_load(&profile, o.path, progress_update, &progress) == 0;
+    bool is_loaded = profile_load(&profile, o.path, o.pid, progress_update, &progress) == 0;
     progress_end(&progress);
     if (!is_loaded) {
         goto out;

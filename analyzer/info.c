@@ -175,7 +175,7 @@ static void json_processes(struct json_out *j, const struct profile *p) {
     json_array_begin(j);
     for (size_t i = 0; i < p->n_processes; i++) {
         json_object_begin(j);
-        trace_json_put_process(j, &p->processes[i]);
+        trace_json_put_process(j, p, &p->processes[i]);
         json_object_end(j);
     }
     json_array_end(j);
@@ -186,7 +186,7 @@ static void json_threads(struct json_out *j, const struct profile *p) {
     json_array_begin(j);
     for (size_t i = 0; i < p->n_threads; i++) {
         json_object_begin(j);
-        json_put_uint(j, "pid", p->threads[i].pid);
+        json_put_uint(j, "pid", profile_pid(p, p->threads[i].process));
         json_put_uint(j, "tid", p->threads[i].tid);
         json_put_string(j, "name", p->threads[i].name);
         json_object_end(j);
@@ -201,6 +201,7 @@ static void json_modules(struct json_out *j, const struct profile *p) {
         char build_id[2 * sizeof p->modules[i].build_id + 1];
         print_build_id(build_id, &p->modules[i]);
         json_object_begin(j);
+        json_put_uint(j, "pid", profile_pid(p, p->modules[i].process));
         json_put_string(j, "path", p->modules[i].path);
         json_put_string(j, "build_id", build_id[0] ? build_id : NULL);
         json_put_uint(j, "start", p->modules[i].start);
@@ -230,7 +231,7 @@ static void json_contents(struct json_out *j, const struct profile *p) {
 /* Keys are a contract: they may be added to, never changed. Those of "trace" and "processes" stand in trace_json.h.
  *
  * threads     [{pid, tid, name}] in the order in which they first allocated
- * modules     [{path, build_id, start, end, unloaded}] where they were mapped; build_id in hex, null = none
+ * modules     [{pid, path, build_id, start, end, unloaded}] where they were mapped; build_id in hex, null = none
  * contents    what the file holds: allocations, frees, stacks (nodes of the call tree), infos (pairs of stack and size), event_blocks,
  *             record_blocks, inflated_bytes; and of trace.events_missing: events_in_damage, events_of_unknown (of infos that a damaged
  *             part defined), frees_of_unknown (of blocks that one allocated) */
@@ -252,7 +253,7 @@ static int print_info(const char *path, bool is_json) {
     struct progress progress;
     struct profile p;
     progress_start(&progress);
-    int result = profile_load(&p, path, progress_update, &progress);
+    int result = profile_load(&p, path, 0, progress_update, &progress);
     progress_end(&progress);
     if (result == 0) {
         result = is_json ? write_json(&p) : write_text(&p);

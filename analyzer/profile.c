@@ -12,6 +12,7 @@
 #include "file_lock.h"
 #include "records.h"
 #include "replay.h"
+#include "stack_merge.h"
 #include "stack_modules.h"
 #include "trace_format.h"
 #include "trace_reader.h"
@@ -53,7 +54,7 @@ static void read_events(struct load *load, const struct trace_block *block) {
         return;
     }
     load->replay.sample_bytes = p->sample_bytes;
-    replay_block(&load->replay, &events);
+    replay_block(&load->replay, &events, p, load->decoder.stacks);
     p->n_event_blocks++;
     p->n_events += events.n_events;
     p->n_events_missing += events.n_missing;
@@ -114,6 +115,10 @@ static void count_frees(struct load *load) {
             p->n_frees_read += n;
             n_frees += p->sample_bytes ? (double)n * estimate_weight(r->own_sizes[id], p->sample_bytes) : 0;
         }
+    }
+    for (size_t i = 0; i < r->n_processes; i++) {
+        p->n_frees_read += r->processes[i].inherited_frees;
+        n_frees += (double)r->processes[i].inherited_frees;
     }
     p->n_frees = p->sample_bytes ? estimate_round(n_frees) : p->n_frees_read;
 }
@@ -202,6 +207,33 @@ static void sum_estimates(struct load *load) {
     }
 }
 
+/* The figures of each process. Sampled ones are sums of estimates; a single process has the totals, see sum_up(). */
+static void sum_processes(struct load *load) {
+    const struct replay *r = &load->replay;
+    struct profile *p = load->profile;
+    for (size_t id = 0; id < r->n_infos && r->process_of_info; id++) {
+        const struct replay_info *info = &r->infos[id];
+        if (r->stack_of_info[id] == REPLAY_STACK_LOST) {
+            continue;
+        }
+        struct process *of = &p->processes[r->process_of_info[id]];
+        double weight = p->sample_bytes ? estimate_weight(r->own_sizes[id], p->sample_bytes) : 1;
+        of->total.calls += estimate_round(weight * (double)info->calls);
+        of->total.allocated_bytes += info->calls * info->size_bytes;
+        of->total.unreleased_bytes += info->live * info->size_bytes;
+        of->total.unreleased_blocks += estimate_round(weight * (double)info->live);
+        of->total.temporary += estimate_round(weight * (double)info->temporary);
+        of->n_frees += estimate_round(weight * (double)(info->calls - info->live));
+    }
+    for (size_t i = 0; i < r->n_processes; i++) {
+        struct process *of = &p->processes[i];
+        of->total.peak_bytes = r->processes[i].peak_bytes;
+        of->inherited_frees = r->processes[i].inherited_frees;
+        uint64_t freed_bytes = r->processes[i].inherited_freed_bytes;
+        of->inherited_unreleased_bytes = of->inherited_bytes > freed_bytes ? of->inherited_bytes - freed_bytes : 0;
+    }
+}
+
 static void note_births(struct load *load) {
     const struct replay *r = &load->replay;
     for (size_t i = 0; i < load->records.n_survivors; i++) {
@@ -223,6 +255,10 @@ static void sum_up(struct load *load) {
         cost_add(&p->total, &p->costs[i]);
     }
     p->total.peak_bytes = load->replay.peak_bytes;
+    if (p->n_processes == 1) {
+        p->processes[0].total = p->total;
+        p->processes[0].n_frees = p->n_frees;
+    }
     for (size_t i = 0; i < p->n_lost; i++) {
         p->lost_events += p->lost[i].is_events ? p->lost[i].count : 0;
     }
@@ -248,7 +284,7 @@ static void compare_with_end(struct load *load) {
     if (end->n_events > n_known) {
         p->n_events_missing += end->n_events - n_known;
     }
-    if (p->n_events_missing == 0 && load->reader.n_damage == 0 &&
+    if (p->pid == 0 && p->n_events_missing == 0 && load->reader.n_damage == 0 &&
         (end->n_events != p->n_events || end->n_allocations != p->n_allocations_read)) {
         trace_reader_note(&load->reader, load->records.end_off, TRACE_BLOCK_HEADER_BYTES,
                           "the recorder counted other numbers of events or allocations than the trace holds");
@@ -267,17 +303,32 @@ static void fill_blanks(struct profile *p) {
     }
 }
 
+/* From here on infos stand with the first of all stacks that are the same. */
+static void merge_stacks(struct load *load) {
+    struct replay *r = &load->replay;
+    uint32_t *same = stack_merge(load->profile);
+    for (size_t id = 0; same && id < r->n_infos; id++) {
+        if (r->stack_of_info[id] != REPLAY_STACK_LOST) {
+            r->stack_of_info[id] = same[r->stack_of_info[id]];
+        }
+    }
+    free(same);
+}
+
 static void finish(struct load *load) {
     struct profile *p = load->profile;
     replay_finish(&load->replay);
     p->stacks = load->decoder.stacks;
     p->n_stacks = load->decoder.n_stacks;
     load->decoder.stacks = NULL;
+    stack_modules_assign(p);
     count_frees(load);
     bool is_holed = p->n_events_missing || load->reader.n_damage;
-    if (is_holed && has_all_survivors(&load->records)) {
+    if (is_holed && p->pid == 0 && has_all_survivors(&load->records)) {
         trust_survivors(load);
     }
+    sum_processes(load);
+    merge_stacks(load);
     sum_infos(load);
     if (p->sample_bytes) {
         sum_estimates(load);
@@ -286,7 +337,6 @@ static void finish(struct load *load) {
     sum_up(load);
     compare_with_end(load);
     forget_unwritten(p);
-    stack_modules_assign(p);
     fill_blanks(p);
     p->is_complete = load->records.end.is_seen && load->has_index && !p->is_recording;
     p->raw_bytes = load->reader.raw_bytes;
@@ -356,9 +406,9 @@ static void run_until_now(struct profile *p) {
     }
 }
 
-int profile_load(struct profile *profile, const char *path, profile_progress *progress, void *context) {
+int profile_load(struct profile *profile, const char *path, uint32_t pid, profile_progress *progress, void *context) {
     struct load load = {.profile = profile, .progress = progress, .context = context};
-    *profile = (struct profile){.path = xstrndup(path, strlen(path))};
+    *profile = (struct profile){.path = xstrndup(path, strlen(path)), .pid = pid};
     profile->is_recording = is_being_recorded(path);
     int result = trace_reader_open(&load.reader, path);
     if (result == 0) {
@@ -388,6 +438,7 @@ void profile_free(struct profile *p) {
     for (size_t i = 0; i < p->n_processes; i++) {
         free(p->processes[i].executable);
         free(p->processes[i].command);
+        free(p->processes[i].gone);
     }
     for (size_t i = 0; i < p->n_threads; i++) {
         free(p->threads[i].name);

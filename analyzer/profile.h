@@ -29,17 +29,17 @@ void cost_add(struct cost *to, const struct cost *cost);
 
 /* A node of the call tree. Index 0 is the root and stands for "no stack recorded". A parent's index is always smaller. */
 struct stack {
-    uint64_t
-        ip; /* return address: look up ip - 1; an ip < RING_EPOCHS_MAX with parent 0 is an epoch root and not a frame */
+    uint64_t ip; /* return address: look up ip - 1; if trace_is_root(ip), the root of a process's stacks and not a frame */
     uint32_t parent; /* index into stacks */
-    uint32_t module; /* index into modules + 1; 0 = in none. The module mapped at that address in the stack's epoch */
-    uint32_t cost;   /* index into costs: of the allocations made with exactly this stack. 0 = none, as for most nodes */
-    uint32_t depth;  /* frames, and the epoch's root if it has one */
+    uint32_t
+        module; /* index into modules + 1; 0 = in none. The module mapped at that address in the stack's process and epoch */
+    uint32_t cost;  /* index into costs: of the allocations made with exactly this stack. 0 = none, as for most nodes */
+    uint32_t depth; /* frames, and the root if it has one */
 };
 
 struct module {
-    uint32_t id; /* as in the trace */
-    uint32_t pid;
+    uint32_t id;                      /* as in the trace */
+    uint32_t process;                 /* index into processes: it, and those that it forks, have it mapped */
     uint32_t first_epoch, gone_epoch; /* mapped in [first, gone); gone = UINT32_MAX while mapped */
     uint64_t bias;                    /* file virtual address = address - bias */
     uint64_t start, end;
@@ -48,8 +48,25 @@ struct module {
     size_t build_id_bytes;
 };
 
+/* A module that came with a fork and was closed later. */
+struct gone_module {
+    uint32_t module; /* index into modules */
+    uint32_t epoch;  /* from that one on */
+};
+
 struct process {
     uint32_t pid, ppid;
+    uint32_t origin;           /* enum trace_origin */
+    uint32_t parent;           /* index of the process that it came from, a lower one, or TRACE_NO_PROCESS */
+    uint32_t parent_epoch;     /* of that one's stacks at the fork */
+    uint64_t inherited_blocks; /* alive at the fork; of the parent's figures, not of this one's */
+    uint64_t inherited_bytes;
+    uint64_t inherited_frees;            /* how many of them it freed */
+    uint64_t inherited_unreleased_bytes; /* and what is left of them */
+    struct cost total;                   /* of its own blocks; peak_bytes: with the inherited ones that were alive */
+    uint64_t n_frees;                    /* of its own blocks */
+    struct gone_module *gone;
+    size_t n_gone;
     uint64_t start_ns;
     uint64_t end_ns;   /* 0 = end not seen */
     uint32_t end_kind; /* enum trace_end_kind */
@@ -60,7 +77,8 @@ struct process {
 };
 
 struct thread {
-    uint32_t pid, tid;
+    uint32_t process; /* index into processes */
+    uint32_t tid;
     uint64_t start_ns;
     char *name;
 };
@@ -86,7 +104,7 @@ struct mark {
 };
 
 struct note {
-    uint32_t pid;
+    uint32_t process;
     char *text;
 };
 
@@ -100,6 +118,7 @@ struct profile {
         sample_bytes; /* interval of sampling: all figures of costs and n_frees are estimates; 0 = everything is recorded */
     uint64_t start_real_ns; /* CLOCK_REALTIME */
     uint64_t runtime_ns;    /* start to the last thing known */
+    uint32_t pid;           /* figures, losses and notes are of the processes with this pid; 0 = of all */
     bool is_complete;       /* the recorder ended it in order */
     bool is_recording;      /* a recorder is still writing it: what is here is how far it had come */
 
@@ -116,9 +135,9 @@ struct profile {
     size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes;
     size_t n_infos;
 
-    struct cost total;        /* total.peak_bytes is the highest total ever */
-    struct estimate estimate; /* of total; all 0 unless sampled */
-    uint64_t n_frees;
+    struct cost total;                         /* total.peak_bytes is the highest total ever */
+    struct estimate estimate;                  /* of total; all 0 unless sampled */
+    uint64_t n_frees;                          /* with those of inherited blocks */
     uint64_t n_allocations_read, n_frees_read; /* as recorded; the same as total.calls and n_frees unless sampled */
     uint64_t n_events;                         /* read */
     uint64_t n_events_missing;                 /* known to have been in damaged parts */
@@ -138,13 +157,25 @@ static inline const struct cost *profile_cost(const struct profile *p, size_t st
 /* Called now and then while loading. read_bytes of file_bytes are done. */
 typedef void profile_progress(void *context, uint64_t read_bytes, uint64_t file_bytes);
 
+/* Whether a process is one that the figures are of. */
+static inline bool profile_is_chosen(const struct profile *p, const struct process *process) {
+    return p->pid == 0 || process->pid == p->pid;
+}
+
+/* The pid of a process by its index; 0 if its record was lost. */
+static inline uint32_t profile_pid(const struct profile *p, uint32_t process) {
+    return process < p->n_processes ? p->processes[process].pid : 0;
+}
+
 /* Read a trace.
  *
+ * pid       0 = all processes, else only the events of those with that pid
  * profile   filled in; whatever could be read, also when the file is damaged (n_damage > 0) or cut (!is_complete)
  * Returns   0, or -1 after one line on stderr if nothing could be made of it: no such file, not a trace, another major version
  * Memory    profile_free() releases what it holds, also after -1
  */
-MUST_CHECK int profile_load(struct profile *profile, const char *path, profile_progress *progress, void *context);
+MUST_CHECK int profile_load(struct profile *profile, const char *path, uint32_t pid, profile_progress *progress,
+                            void *context);
 
 /* The same for a trace in memory, without a word on stderr. name stands for the path. */
 MUST_CHECK int profile_load_memory(struct profile *profile, const void *bytes, size_t n, const char *name);

@@ -9,14 +9,18 @@
 #include "trace_format.h"
 #include "varint.h"
 
-enum { SEARCH_BACK_MAX = 4096, THREADS_AHEAD_MAX = 65536 };
+enum { THREADS_AHEAD_MAX = 65536, PROCESSES_AHEAD_MAX = 1024, PARENTS_MAX = 64 };
 
 void records_init(struct records *records, struct profile *profile) {
     *records = (struct records){.profile = profile};
 }
 
 void records_free(struct records *records) {
-    free(records->module_by_id);
+    for (size_t i = 0; records->processes && i < records->profile->n_processes; i++) {
+        free(records->processes[i].module_by_id);
+        free(records->processes[i].lost);
+    }
+    free(records->processes);
     free(records->survivors);
     *records = (struct records){0};
 }
@@ -99,43 +103,62 @@ static char *get_joined(struct byte_reader *in) {
     return text;
 }
 
-static bool read_process(struct records *to, struct byte_reader *in) {
+/* Make room for this process; those before it whose records are missing stay blank. */
+static struct process *process_at(struct records *to, uint32_t index) {
     struct profile *p = to->profile;
+    /* Indexes are dense: one far ahead of the last is a forgery or follows a huge hole. */
+    if (index >= RECORDS_PROCESSES_MAX || index > p->n_processes + PROCESSES_AHEAD_MAX) {
+        return NULL;
+    }
+    while (p->n_processes <= index) {
+        p->processes = xgrow(p->processes, p->n_processes, &to->cap_processes, sizeof *p->processes);
+        to->processes = xgrow(to->processes, p->n_processes, &to->cap_process_records, sizeof *to->processes);
+        to->processes[p->n_processes] = (struct process_records){0};
+        p->processes[p->n_processes++] = (struct process){.parent = TRACE_NO_PROCESS};
+    }
+    return &p->processes[index];
+}
+
+static bool read_process(struct records *to, struct byte_reader *in) {
     struct process process = {0};
+    uint32_t index = get_u32(in);
     process.pid = get_u32(in);
+    process.origin = get_u32(in);
+    process.parent = get_u32(in);
+    process.parent_epoch = get_u32(in);
+    process.inherited_blocks = varint_get(in);
+    process.inherited_bytes = varint_get(in);
     process.ppid = get_u32(in);
     process.start_ns = get_ns(in);
     process.executable = get_string(in);
     process.command = get_joined(in);
-    if (in->is_failed || p->n_processes >= RECORDS_PROCESSES_MAX) {
+    struct process *place = in->is_failed ? NULL : process_at(to, index);
+    if (!place || place->executable) {
         free(process.executable);
         free(process.command);
         return false;
     }
-    p->processes = xgrow(p->processes, p->n_processes, &to->cap_processes, sizeof *p->processes);
-    p->processes[p->n_processes++] = process;
+    process.parent = process.parent < index ? process.parent : TRACE_NO_PROCESS;
+    *place = process;
     return true;
 }
 
-/* The latest process of that pid; NULL if its record was lost, or is so far back that a forgery is likelier. */
-static struct process *find_process(const struct profile *p, uint32_t pid) {
-    size_t first = p->n_processes > SEARCH_BACK_MAX ? p->n_processes - SEARCH_BACK_MAX : 0;
-    for (size_t i = p->n_processes; i-- > first;) {
-        if (p->processes[i].pid == pid) {
-            return &p->processes[i];
-        }
-    }
-    return NULL;
+/* The process of that index; NULL if its record was lost. */
+static struct process *find_process(const struct profile *p, uint32_t index) {
+    return index < p->n_processes ? &p->processes[index] : NULL;
+}
+
+static bool is_chosen(const struct profile *p, uint32_t index) {
+    return p->pid == 0 || profile_pid(p, index) == p->pid;
 }
 
 static bool read_process_end(struct records *to, struct byte_reader *in) {
-    uint32_t pid = get_u32(in);
+    struct process *process = find_process(to->profile, get_u32(in));
     uint64_t ns = get_ns(in);
     uint32_t kind = get_u32(in), value = get_u32(in);
     if (in->is_failed) {
         return false;
     }
-    struct process *process = find_process(to->profile, pid);
     if (process) {
         process->end_ns = ns ? ns : 1; /* 0 would mean that no end was seen */
         process->end_kind = kind;
@@ -162,7 +185,7 @@ static struct thread *thread_at(struct records *to, uint64_t index) {
 static bool read_thread(struct records *to, struct byte_reader *in) {
     uint64_t index = varint_get(in);
     struct thread thread = {0};
-    thread.pid = get_u32(in);
+    thread.process = get_u32(in);
     thread.tid = get_u32(in);
     thread.start_ns = get_ns(in);
     thread.name = get_string(in);
@@ -189,19 +212,19 @@ static bool read_thread_name(struct records *to, struct byte_reader *in) {
     return true;
 }
 
-static void remember_module_id(struct records *to, uint32_t id, size_t index) {
-    while (to->n_ids <= id) {
-        to->module_by_id = xgrow(to->module_by_id, to->n_ids, &to->cap_ids, sizeof *to->module_by_id);
-        to->module_by_id[to->n_ids++] = 0;
+static void remember_module_id(struct process_records *of, uint32_t id, size_t index) {
+    while (of->n_ids <= id) {
+        of->module_by_id = xgrow(of->module_by_id, of->n_ids, &of->cap_ids, sizeof *of->module_by_id);
+        of->module_by_id[of->n_ids++] = 0;
     }
-    to->module_by_id[id] = (uint32_t)index + 1;
+    of->module_by_id[id] = (uint32_t)index + 1;
 }
 
 static bool read_module(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
     struct module module = {.gone_epoch = UINT32_MAX};
     module.id = get_u32(in);
-    module.pid = get_u32(in);
+    module.process = get_u32(in);
     module.first_epoch = get_u32(in);
     module.bias = varint_get(in);
     module.start = varint_get(in);
@@ -209,7 +232,8 @@ static bool read_module(struct records *to, struct byte_reader *in) {
     uint64_t n_build_id = varint_get(in);
     const uint8_t *build_id = byte_reader_take(in, n_build_id);
     module.path = get_string(in);
-    if (in->is_failed || module.id > RECORDS_MODULES_MAX || p->n_modules >= RECORDS_MODULES_MAX) {
+    if (in->is_failed || module.id > RECORDS_MODULES_MAX || p->n_modules >= RECORDS_MODULES_MAX ||
+        !process_at(to, module.process)) {
         free(module.path);
         return false;
     }
@@ -218,20 +242,50 @@ static bool read_module(struct records *to, struct byte_reader *in) {
         module.build_id_bytes = n_build_id;
     }
     p->modules = xgrow(p->modules, p->n_modules, &to->cap_modules, sizeof *p->modules);
-    remember_module_id(to, module.id, p->n_modules);
+    remember_module_id(&to->processes[module.process], module.id, p->n_modules);
     p->modules[p->n_modules++] = module;
     return true;
 }
 
+/* The module of a process with that id: its own, or one that came with the fork. Returns index + 1, 0 = none. */
+static uint32_t find_module(const struct records *from, uint32_t process, uint32_t id, bool *is_own) {
+    const struct profile *p = from->profile;
+    *is_own = true;
+    for (int i = 0; i < PARENTS_MAX && process < p->n_processes; i++) {
+        const struct process_records *of = &from->processes[process];
+        if (id < of->n_ids && of->module_by_id[id]) {
+            return of->module_by_id[id];
+        }
+        if (p->processes[process].origin != TRACE_ORIGIN_FORK) {
+            break;
+        }
+        process = p->processes[process].parent;
+        *is_own = false;
+    }
+    return 0;
+}
+
+static void note_gone(struct records *to, uint32_t process, uint32_t id, uint32_t epoch) {
+    struct profile *p = to->profile;
+    bool is_own;
+    uint32_t at = find_module(to, process, id, &is_own);
+    if (at && is_own && p->modules[at - 1].gone_epoch == UINT32_MAX) {
+        p->modules[at - 1].gone_epoch = epoch;
+    } else if (at && !is_own) {
+        struct process *of = &p->processes[process];
+        of->gone = xgrow(of->gone, of->n_gone, &to->processes[process].cap_gone, sizeof *of->gone);
+        of->gone[of->n_gone++] = (struct gone_module){.module = at - 1, .epoch = epoch};
+    }
+}
+
 static bool read_epoch(struct records *to, struct byte_reader *in) {
-    get_u32(in); /* pid: ids are of one program image */
+    uint32_t process = get_u32(in);
     uint32_t epoch = get_u32(in);
     uint64_t n = varint_get(in);
     for (uint64_t i = 0; i < n && !in->is_failed; i++) {
         uint32_t id = get_u32(in);
-        uint32_t at = id < to->n_ids ? to->module_by_id[id] : 0;
-        if (at && !in->is_failed && to->profile->modules[at - 1].gone_epoch == UINT32_MAX) {
-            to->profile->modules[at - 1].gone_epoch = epoch;
+        if (!in->is_failed) {
+            note_gone(to, process, id, epoch);
         }
     }
     return !in->is_failed;
@@ -253,9 +307,9 @@ static bool read_mark(struct records *to, struct byte_reader *in) {
 }
 
 static bool read_memory(struct records *to, struct byte_reader *in) {
-    uint32_t pid = get_u32(in);
+    struct process *process = find_process(to->profile, get_u32(in));
     uint64_t ns = get_ns(in), now_bytes = varint_get(in), peak_bytes = varint_get(in);
-    struct process *process = in->is_failed ? NULL : find_process(to->profile, pid);
+    process = in->is_failed ? NULL : process;
     if (process) {
         uint64_t most = now_bytes > peak_bytes ? now_bytes : peak_bytes;
         process->peak_rss_bytes = most > process->peak_rss_bytes ? most : process->peak_rss_bytes;
@@ -264,18 +318,32 @@ static bool read_memory(struct records *to, struct byte_reader *in) {
     return !in->is_failed;
 }
 
+/* Add to the total of a kind what it has grown by since a process's last record of it. */
+static void add_lost(struct records *to, uint32_t process, size_t kind, uint64_t count) {
+    struct process_records *of = &to->processes[process];
+    while (of->n_lost <= kind) {
+        of->lost = xgrow(of->lost, of->n_lost, &of->cap_lost, sizeof *of->lost);
+        of->lost[of->n_lost++] = 0;
+    }
+    if (is_chosen(to->profile, process)) {
+        to->profile->lost[kind].count += count - of->lost[kind];
+    }
+    of->lost[kind] = count;
+}
+
 static bool read_lost(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
     struct lost lost = {0};
+    uint32_t process = get_u32(in);
     lost.key = get_string(in);
-    lost.count = varint_get(in);
+    uint64_t count = varint_get(in);
     lost.text = get_string(in);
     lost.is_events = varint_get(in) != 0;
     size_t i = 0;
     while (!in->is_failed && i < p->n_lost && strcmp(p->lost[i].key, lost.key) != 0) {
         i++;
     }
-    if (in->is_failed || i >= RECORDS_LOST_KINDS_MAX) {
+    if (in->is_failed || i >= RECORDS_LOST_KINDS_MAX || !process_at(to, process)) {
         free(lost.key);
         free(lost.text);
         return false;
@@ -283,10 +351,12 @@ static bool read_lost(struct records *to, struct byte_reader *in) {
     if (i == p->n_lost) {
         p->lost = xgrow(p->lost, p->n_lost++, &to->cap_lost, sizeof *p->lost);
     } else {
+        lost.count = p->lost[i].count;
         free(p->lost[i].key);
         free(p->lost[i].text);
     }
     p->lost[i] = lost;
+    add_lost(to, process, i, count);
     return true;
 }
 
@@ -317,6 +387,7 @@ static bool read_end(struct records *to, struct byte_reader *in) {
     end.n_frees = varint_get(in);
     end.n_undone = varint_get(in);
     uint64_t cpu_ns = get_ns(in), rss_bytes = varint_get(in);
+    end.n_inherited_frees = varint_get(in);
     if (in->is_failed) {
         return false;
     }
@@ -329,11 +400,11 @@ static bool read_end(struct records *to, struct byte_reader *in) {
 
 static bool read_note(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
-    struct note note = {.pid = get_u32(in)};
+    struct note note = {.process = get_u32(in)};
     note.text = get_string(in);
-    if (in->is_failed) {
+    if (in->is_failed || !is_chosen(p, note.process)) {
         free(note.text);
-        return false;
+        return !in->is_failed;
     }
     p->notes = xgrow(p->notes, p->n_notes, &to->cap_notes, sizeof *p->notes);
     p->notes[p->n_notes++] = note;

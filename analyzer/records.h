@@ -17,7 +17,7 @@
 /* More of a kind than these are taken for damage: they keep a forged file from making the reading slow. */
 enum {
     RECORDS_MODULES_MAX = 1 << 20,
-    RECORDS_PROCESSES_MAX = 1 << 16,
+    RECORDS_PROCESSES_MAX = 1 << 18,
     RECORDS_THREADS_MAX = 1 << 24,
     RECORDS_LOST_KINDS_MAX = 256,
 };
@@ -32,18 +32,26 @@ struct survivor {
 /* The recorder's own count, to compare with. */
 struct recorded_end {
     bool is_seen;
-    uint64_t end_ns, n_events, n_allocations, n_frees, n_undone;
+    uint64_t end_ns, n_events, n_allocations, n_frees, n_undone, n_inherited_frees;
+};
+
+/* What later records of a process refer to. */
+struct process_records {
+    uint32_t *module_by_id; /* index + 1 of the latest module with that id */
+    size_t n_ids, cap_ids;
+    uint64_t *lost; /* last totals, by index into the profile's lost */
+    size_t n_lost, cap_lost;
+    size_t cap_gone;
 };
 
 struct records {
     struct profile *profile;
-    uint32_t *module_by_id; /* index + 1 of the latest module with that id */
-    size_t n_ids;
+    struct process_records *processes; /* as many as the profile has */
     struct survivor *survivors;
     size_t n_survivors;
     struct recorded_end end;
     uint64_t end_off; /* of its file block */
-    size_t cap_processes, cap_threads, cap_modules, cap_lost, cap_marks, cap_notes, cap_ids, cap_survivors;
+    size_t cap_processes, cap_process_records, cap_threads, cap_modules, cap_lost, cap_marks, cap_notes, cap_survivors;
 };
 
 /* Read into this profile, which must be zeroed and outlive the records.

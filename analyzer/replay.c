@@ -6,6 +6,7 @@
 
 #include "diag.h"
 #include "estimate.h"
+#include "trace_format.h"
 
 void replay_init(struct replay *r) {
     *r = (struct replay){0};
@@ -20,6 +21,9 @@ void replay_free(struct replay *r) {
     free(r->infos);
     free(r->stack_of_info);
     free(r->own_sizes);
+    free(r->process_of_info);
+    free(r->process_of_stack);
+    free(r->processes);
     free(r->threads);
     *r = (struct replay){0};
 }
@@ -64,6 +68,53 @@ static void define_infos(struct replay *r, const struct event_block *block) {
     }
 }
 
+/* ---- more than one process ---- */
+
+/* What a process starts with. */
+static void add_processes(struct replay *r, const struct profile *p) {
+    while (r->n_processes < p->n_processes) {
+        const struct process *of = &p->processes[r->n_processes];
+        r->processes = xgrow(r->processes, r->n_processes, &r->cap_processes, sizeof *r->processes);
+        r->processes[r->n_processes] = (struct replay_process){
+            .live_bytes = of->inherited_bytes, .peak_bytes = of->inherited_bytes, .is_skipped = !profile_is_chosen(p, of)};
+        if (r->n_processes++ == 0) { /* it has been alone so far */
+            r->processes[0].live_bytes = r->live_bytes;
+            r->processes[0].peak_bytes = r->peak_bytes;
+        }
+    }
+}
+
+static uint32_t process_of_root(uint64_t ip, const struct profile *p) {
+    uint32_t process = trace_root_process(ip);
+    return process < p->n_processes ? process : 0;
+}
+
+/* Whose the new stacks and infos are; with the second process those from before are looked at, too. */
+static void find_owners(struct replay *r, const struct event_block *block, const struct profile *p,
+                        const struct stack *stacks) {
+    size_t end_stack = (size_t)block->first_stack + block->n_stacks;
+    if (end_stack > r->cap_stacks) {
+        r->cap_stacks = end_stack + end_stack / 2;
+        r->process_of_stack = xrealloc(r->process_of_stack, r->cap_stacks, sizeof *r->process_of_stack);
+    }
+    if (r->cap_process_of_info < r->cap_infos) {
+        r->process_of_info = xrealloc(r->process_of_info, r->cap_infos, sizeof *r->process_of_info);
+        r->cap_process_of_info = r->cap_infos;
+    }
+    size_t first_info = r->n_stacks ? block->first_info : 0;
+    for (; r->n_stacks < end_stack; r->n_stacks++) {
+        const struct stack *s = &stacks[r->n_stacks];
+        bool is_below = !trace_is_root(s->ip) && s->parent < r->n_stacks;
+        r->process_of_stack[r->n_stacks] = is_below               ? r->process_of_stack[s->parent]
+                                           : trace_is_root(s->ip) ? process_of_root(s->ip, p)
+                                                                  : 0;
+    }
+    for (size_t id = first_info; id < r->n_infos; id++) {
+        uint32_t stack = r->stack_of_info[id];
+        r->process_of_info[id] = stack < r->n_stacks ? r->process_of_stack[stack] : 0;
+    }
+}
+
 static void reserve_threads(struct replay *r, const struct event_block *block) {
     for (size_t i = 0; i < block->n_runs; i++) {
         while (block->runs[i].thread >= r->n_threads) {
@@ -102,38 +153,67 @@ static COLD void count_orphan(struct replay *r, uint32_t info) {
     }
 }
 
-static COLD struct totals undo_free(struct replay *r, struct totals t, struct replay_thread thread) {
+static void raise_process(struct replay_process *of, uint64_t size_bytes) {
+    of->live_bytes += size_bytes;
+    of->peak_bytes = of->live_bytes > of->peak_bytes ? of->live_bytes : of->peak_bytes;
+}
+
+/* A block of the process that it was forked from. */
+static COLD void free_inherited(struct replay *r, struct replay_process *of, uint32_t id) {
+    of->inherited_frees++;
+    of->inherited_freed_bytes += r->infos[id].size_bytes;
+    of->live_bytes -= r->infos[id].size_bytes;
+}
+
+static COLD struct totals undo_free(struct replay *r, struct totals t, struct replay_thread thread,
+                                    struct replay_process *of) {
     if (thread.last_free == 0) {
         count_orphan(r, 0);
         return t;
     }
     struct replay_info *info = &r->infos[thread.last_free];
+    if (of) {
+        raise_process(of, info->size_bytes);
+    }
+    if (thread.was_inherited) {
+        of->inherited_frees--;
+        of->inherited_freed_bytes -= info->size_bytes;
+        return t;
+    }
     touch(info, &t);
     info->temporary -= thread.was_temporary;
     raise_live(info, &t);
     return t;
 }
 
-static void apply_run(struct replay *r, struct replay_thread *of, const uint32_t *tokens, uint32_t n) {
+/* of: the process of the thread, NULL where there is only one. */
+ALWAYS_INLINE void apply_run(struct replay *r, struct replay_thread *by, uint32_t process, struct replay_process *of,
+                             const uint32_t *tokens, uint32_t n) {
     struct totals t = {
         .event = r->event, .live_bytes = r->live_bytes, .peak_bytes = r->peak_bytes, .peak_event = r->peak_event};
-    struct replay_thread thread = *of;
+    struct replay_thread thread = *by;
     struct replay_info *infos = r->infos;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t token = tokens[i];
         t.event++;
         if (UNLIKELY(token == TOKEN_UNDO)) {
-            t = undo_free(r, t, thread);
+            t = undo_free(r, t, thread, of);
             thread.last_free = 0;
             continue;
         }
         bool is_temporary = token == TOKEN_FREE_LAST;
         uint32_t id = is_temporary ? thread.last_alloc : (token >> 1) - 1;
         struct replay_info *info = &infos[id];
-        if (token & 1) {
+        if (of && (token & 1) && UNLIKELY(r->process_of_info[id] != process)) {
+            free_inherited(r, of, id);
+            thread.last_free = id;
+            thread.was_temporary = false;
+            thread.was_inherited = true;
+        } else if (token & 1) {
             bool is_alive = info->live != 0;
             thread.last_free = is_alive ? id : 0;
             thread.was_temporary = is_temporary;
+            thread.was_inherited = false;
             if (UNLIKELY(!is_alive)) {
                 count_orphan(r, id);
                 continue;
@@ -142,21 +222,45 @@ static void apply_run(struct replay *r, struct replay_thread *of, const uint32_t
             info->live--;
             info->temporary += is_temporary;
             t.live_bytes -= info->size_bytes;
+            if (of) {
+                of->live_bytes -= info->size_bytes;
+            }
         } else {
             touch(info, &t);
             info->calls++;
             thread.last_alloc = id;
             raise_live(info, &t);
+            if (of) {
+                raise_process(of, info->size_bytes);
+            }
         }
     }
     r->event = t.event;
     r->live_bytes = t.live_bytes;
     r->peak_bytes = t.peak_bytes;
     r->peak_event = t.peak_event;
-    *of = thread;
+    *by = thread;
 }
 
-void replay_block(struct replay *r, const struct event_block *block) {
+static void apply_run_of_one(struct replay *r, struct replay_thread *by, const uint32_t *tokens, uint32_t n) {
+    apply_run(r, by, 0, NULL, tokens, n);
+}
+
+static void apply_run_of_many(struct replay *r, struct replay_thread *by, uint32_t process, const uint32_t *tokens,
+                              uint32_t n) {
+    if (r->processes[process].is_skipped) {
+        r->event += n;
+    } else {
+        apply_run(r, by, process, &r->processes[process], tokens, n);
+    }
+}
+
+static uint32_t process_of_thread(const struct profile *p, uint32_t thread) {
+    return thread < p->n_threads && p->threads[thread].process < p->n_processes ? p->threads[thread].process : 0;
+}
+
+void replay_block(struct replay *r, const struct event_block *block, const struct profile *profile,
+                  const struct stack *stacks) {
     if (block->n_missing && r->n_threads) {
         /* What a thread did last is in the hole. */
         memset(r->threads, 0, r->n_threads * sizeof *r->threads);
@@ -165,9 +269,20 @@ void replay_block(struct replay *r, const struct event_block *block) {
     define_infos(r, block);
     reserve_threads(r, block);
     const uint32_t *tokens = block->tokens;
+    bool are_many = profile->n_processes > 1 || profile->pid;
+    if (are_many) {
+        add_processes(r, profile);
+        find_owners(r, block, profile, stacks);
+    }
     for (size_t i = 0; i < block->n_runs; i++) {
-        apply_run(r, &r->threads[block->runs[i].thread], tokens, block->runs[i].n_events);
-        tokens += block->runs[i].n_events;
+        const struct event_run *run = &block->runs[i];
+        struct replay_thread *by = &r->threads[run->thread];
+        if (are_many) {
+            apply_run_of_many(r, by, process_of_thread(profile, run->thread), tokens, run->n_events);
+        } else {
+            apply_run_of_one(r, by, tokens, run->n_events);
+        }
+        tokens += run->n_events;
     }
 }
 

@@ -17,7 +17,6 @@ struct report {
     size_t top;            /* sites of a section, or of the whole JSON document */
     size_t stacks;         /* stacks of a site */
     enum site_order order; /* of the JSON document's sites; in text its section comes first. By default that of calls */
-    uint32_t pid;          /* 0 = all processes */
 };
 
 #endif

@@ -12,7 +12,7 @@
 
 static const struct process *main_process(const struct report *r) {
     for (size_t i = 0; i < r->profile->n_processes; i++) {
-        if (r->pid == 0 || r->profile->processes[i].pid == r->pid) {
+        if (profile_is_chosen(r->profile, &r->profile->processes[i])) {
             return &r->profile->processes[i];
         }
     }
@@ -33,18 +33,17 @@ static void put_standard_errors(struct json_out *j, const struct estimate *e) {
     json_object_end(j);
 }
 
-static void put_totals(struct json_out *j, const struct profile *p, const struct cost *total, uint64_t n_frees,
-                       bool has_frees) {
+static void put_totals(struct json_out *j, const struct profile *p, const struct cost *total, uint64_t n_frees) {
     json_key(j, "totals");
     json_object_begin(j);
     json_put_uint(j, "allocations", total->calls);
-    json_put_known(j, "frees", n_frees, has_frees);
+    json_put_uint(j, "frees", n_frees);
     json_put_uint(j, "allocated_bytes", total->allocated_bytes);
     json_put_uint(j, "peak_bytes", total->peak_bytes);
     json_put_uint(j, "unreleased_bytes", total->unreleased_bytes);
     json_put_uint(j, "unreleased_blocks", total->unreleased_blocks);
     json_put_uint(j, "temporary", total->temporary);
-    if (p->sample_bytes) {
+    if (p->sample_bytes && total == &p->total) {
         put_standard_errors(j, &p->estimate);
     }
     json_object_end(j);
@@ -56,17 +55,12 @@ static void put_processes(struct json_out *j, const struct report *r) {
     json_array_begin(j);
     for (size_t i = 0; i < p->n_processes; i++) {
         const struct process *process = &p->processes[i];
-        if (r->pid && process->pid != r->pid) {
+        if (!profile_is_chosen(p, process)) {
             continue;
         }
         json_object_begin(j);
-        trace_json_put_process(j, process);
-        if (process_has_totals(p)) {
-            put_totals(j, p, &p->total, p->n_frees, true);
-        } else {
-            json_key(j, "totals");
-            json_null(j);
-        }
+        trace_json_put_process(j, p, process);
+        put_totals(j, p, p->n_processes == 1 ? &p->total : &process->total, process->n_frees);
         json_object_end(j);
     }
     json_array_end(j);
@@ -153,8 +147,7 @@ int report_json(FILE *f, const struct report *report) {
     sites_rank(report->sites, report->order, ranked);
     json_object_begin(j);
     trace_json_put(j, report->profile, main_process(report));
-    put_totals(j, report->profile, report->pid ? &report->sites->total : &report->profile->total, report->profile->n_frees,
-               report->pid == 0);
+    put_totals(j, report->profile, &report->profile->total, report->profile->n_frees);
     put_processes(j, report);
     json_key(j, "sites");
     json_array_begin(j);

@@ -5,11 +5,11 @@
  *
  * trace       see trace_json.h
  * totals      allocations, frees, allocated_bytes, peak_bytes, unreleased_bytes, unreleased_blocks, temporary
- *                       frees is null with --pid
+ *                       of all processes, or of those of --pid; frees are with those of inherited blocks
  *   samples, standard_errors   only of a sampled trace: allocations recorded, and the standard error of each figure
  *                       {calls, allocated_bytes, peak_bytes, unreleased_bytes, unreleased_blocks, temporary}
- * processes   [{pid, ppid, executable, command, exit, peak_rss_bytes, totals}], see trace_json.h
- *   totals            as above; null where a trace holds several processes
+ * processes   [{pid, …, totals}], see trace_json.h
+ *   totals            of its own blocks, as above; but peak_bytes is with the inherited ones, and frees without
  * sites       [{function, file, line, module, <figures>, n_stacks, stacks}] by --sort, the first --top of them
  *   <figures>         calls            allocations; each successful realloc is one more
  *                     allocated_bytes  sum of their sizes

@@ -176,7 +176,7 @@ static uint64_t peak_rss(const struct report *r) {
     uint64_t highest = 0;
     for (size_t i = 0; i < r->profile->n_processes; i++) {
         const struct process *p = &r->profile->processes[i];
-        if ((r->pid == 0 || p->pid == r->pid) && p->peak_rss_bytes > highest) {
+        if (profile_is_chosen(r->profile, p) && p->peak_rss_bytes > highest) {
             highest = p->peak_rss_bytes;
         }
     }
@@ -210,7 +210,7 @@ static void put_sampling(FILE *f, const struct profile *p) {
 static const char *command_of(const struct report *r) {
     for (size_t i = 0; i < r->profile->n_processes; i++) {
         const struct process *p = &r->profile->processes[i];
-        if ((r->pid == 0 || p->pid == r->pid) && p->command) {
+        if (profile_is_chosen(r->profile, p) && p->command) {
             return p->command;
         }
     }
@@ -234,7 +234,7 @@ void report_text(FILE *f, const struct report *report) {
             put_section(f, report, &sections[i]);
         }
     }
-    put_footer(f, report, report->pid ? &report->sites->total : &report->profile->total);
+    put_footer(f, report, &report->profile->total);
     if (report->profile->sample_bytes) {
         put_sampling(f, report->profile);
     }

@@ -20,6 +20,9 @@ static void put_end(FILE *f, const struct process *p) {
                 name ? ")" : "");
         break;
     }
+    case TRACE_END_EXEC:
+        fputs("went on as another program (exec)", f);
+        break;
     default:
         fputs(p->end_ns ? "ended, how is not known" : "end not seen", f);
     }
@@ -29,13 +32,16 @@ static void put_end(FILE *f, const struct process *p) {
     }
 }
 
-static void put_process(FILE *f, const struct profile *profile, const struct process *p) {
-    char peak[FORMAT_BYTES_MAX], kept[FORMAT_BYTES_MAX], rss[FORMAT_BYTES_MAX];
+static void put_process(FILE *f, const struct process *p) {
+    char peak[FORMAT_BYTES_MAX], kept[FORMAT_BYTES_MAX], rss[FORMAT_BYTES_MAX], left[FORMAT_BYTES_MAX],
+        came[FORMAT_BYTES_MAX];
     fprintf(f, "%" PRIu32 " (parent %" PRIu32 "), ", p->pid, p->ppid);
     put_end(f, p);
-    if (process_has_totals(profile)) {
-        fprintf(f, ", %" PRIu64 " calls, %s peak, %s not released", profile->total.calls,
-                format_size(profile->total.peak_bytes, peak), format_size(profile->total.unreleased_bytes, kept));
+    fprintf(f, ", %" PRIu64 " calls, %s peak, %s not released", p->total.calls, format_size(p->total.peak_bytes, peak),
+            format_size(p->total.unreleased_bytes, kept));
+    if (p->origin == TRACE_ORIGIN_FORK) {
+        fprintf(f, " (and %s of %s that came with the fork)", format_size(p->inherited_unreleased_bytes, left),
+                format_size(p->inherited_bytes, came));
     }
     if (p->peak_rss_bytes) {
         fprintf(f, ", %s peak RSS", format_size(p->peak_rss_bytes, rss));
@@ -111,8 +117,8 @@ void report_tracer(FILE *f, const struct report *report) {
     char size[FORMAT_BYTES_MAX];
     fputs("\nPROCESSES\n", f);
     for (size_t i = 0; i < p->n_processes; i++) {
-        if (report->pid == 0 || p->processes[i].pid == report->pid) {
-            put_process(f, p, &p->processes[i]);
+        if (profile_is_chosen(p, &p->processes[i])) {
+            put_process(f, &p->processes[i]);
         }
     }
     fputs("\nTRACER\nrecorded by: seep ", f);
@@ -125,7 +131,7 @@ void report_tracer(FILE *f, const struct report *report) {
     fprintf(f, "trace: %s\n", trace_state(p));
     put_collector(f, p);
     for (size_t i = 0; i < p->n_notes; i++) {
-        fprintf(f, "note of %" PRIu32 ": ", p->notes[i].pid);
+        fprintf(f, "note of %" PRIu32 ": ", profile_pid(p, p->notes[i].process));
         safe_text_put(f, p->notes[i].text ? p->notes[i].text : "");
         fputc('\n', f);
     }

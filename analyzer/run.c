@@ -292,12 +292,12 @@ static void tell_trace(const char *trace) {
         diag_warning("%s is still being written, by the recorder of a process that lives on; go on without waiting", trace);
     }
     struct profile p;
-    int result = profile_load(&p, trace, NULL, NULL);
+    int result = profile_load(&p, trace, 0, NULL, NULL);
     if (result == 0 && !p.is_complete && !p.is_recording) {
         /* Between its creation and its lock a trace looks abandoned. */
         sleep_ms(TRACE_WAIT_MS);
         profile_free(&p);
-        result = profile_load(&p, trace, NULL, NULL);
+        result = profile_load(&p, trace, 0, NULL, NULL);
     }
     if (result == 0) {
         print_summary(trace, &p);

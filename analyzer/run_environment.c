@@ -113,17 +113,15 @@ static void add_option(struct text *text, const char *key, const char *value) {
 }
 
 int run_set_environment(const struct run_options *options, const char *shim, const char *trace) {
-    char options_text[OPTIONS_BYTES_MAX], preload[2 * PATH_MAX], number[16];
+    char options_text[OPTIONS_BYTES_MAX], preload[2 * PATH_MAX];
     struct text line = text_over(options_text, sizeof options_text);
     const char *before = getenv("SEEP_OPTIONS");
     if (before && *before) {
         text_add(&line, before);
         text_add(&line, ":");
     }
-    snprintf(number, sizeof number, "%d", (int)getpid());
     text_add(&line, "output=");
     add_full_path(&line, trace);
-    add_option(&line, ":only_pid=", number);
     add_option(&line, ":ring=", options->ring);
     add_option(&line, ":sample=", options->sample);
     add_option(&line, ":unwinder=", options->unwinder);

@@ -52,33 +52,15 @@ static uint64_t mix(uint64_t a, uint64_t b) {
     return h ^ (h >> 29);
 }
 
-/* The process of each stack: that of the nearest module on the way out. 0 = not known. */
-static uint32_t *stack_pids(const struct profile *p) {
-    uint32_t *pids = xcalloc(p->n_stacks, sizeof *pids);
-    for (size_t i = 1; i < p->n_stacks; i++) {
-        const struct stack *s = &p->stacks[i];
-        if (s->module && s->module <= p->n_modules) {
-            pids[i] = p->modules[s->module - 1].pid;
-        } else if (s->parent < i) {
-            pids[i] = pids[s->parent];
-        }
-    }
-    return pids;
-}
-
-static void select_stacks(struct sites *sites, uint32_t pid) {
+static void select_stacks(struct sites *sites) {
     const struct profile *p = sites->profile;
-    uint32_t *pids = pid ? stack_pids(p) : NULL;
     size_t cap = 0;
     for (size_t i = 0; i < p->n_stacks; i++) {
-        if (profile_cost(p, i)->calls == 0 || (pids && pids[i] != pid)) {
-            continue;
+        if (profile_cost(p, i)->calls) {
+            sites->stacks = xgrow(sites->stacks, sites->n_stacks, &cap, sizeof *sites->stacks);
+            sites->stacks[sites->n_stacks++] = (struct site_stack){.stack = (uint32_t)i, .leaf = (uint32_t)i};
         }
-        sites->stacks = xgrow(sites->stacks, sites->n_stacks, &cap, sizeof *sites->stacks);
-        sites->stacks[sites->n_stacks++] = (struct site_stack){.stack = (uint32_t)i, .leaf = (uint32_t)i};
-        cost_add(&sites->total, profile_cost(p, i));
     }
-    free(pids);
 }
 
 static void grow_leaf_slots(struct grouping *g) {
@@ -289,11 +271,10 @@ static void collect_stacks(struct sites *sites, const struct grouping *g) {
     sites->n_stacks = n;
 }
 
-void sites_build(struct sites *sites, const struct profile *profile, struct symbolizer *symbolizer, uint32_t pid,
-                 size_t top) {
-    *sites = (struct sites){.profile = profile, .total.oldest_birth_ns = UINT64_MAX};
+void sites_build(struct sites *sites, const struct profile *profile, struct symbolizer *symbolizer, size_t top) {
+    *sites = (struct sites){.profile = profile};
     struct grouping g = {.symbolizer = symbolizer, .best.top = top};
-    select_stacks(sites, pid);
+    select_stacks(sites);
     group_by_address(&g, sites);
     make_claims(&g, profile);
     group_by_name(sites, &g);

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "profile.h"
-#include "ring.h"
 #include "symbolize.h"
+#include "trace_format.h"
 
 enum site_order { SITE_BY_CALLS, SITE_BY_PEAK, SITE_BY_UNRELEASED, SITE_BY_TEMPORARY, SITE_N_ORDERS };
 
@@ -39,16 +39,13 @@ struct sites {
     size_t n_sites;
     struct site_stack *stacks; /* site by site, in each in the order of the profile */
     size_t n_stacks;
-    struct cost total; /* of all selected stacks, also those that are in no site */
 };
 
 /* Build the sites.
  *
- * pid      0 = of all processes, else only stacks of that one
  * top      how many of the first sites of every order are wanted: the others may or may not be there
  * Memory   sites_free() */
-void sites_build(struct sites *sites, const struct profile *profile, struct symbolizer *symbolizer, uint32_t pid,
-                 size_t top);
+void sites_build(struct sites *sites, const struct profile *profile, struct symbolizer *symbolizer, size_t top);
 
 void sites_free(struct sites *sites);
 
@@ -72,9 +69,9 @@ size_t sites_rank(const struct sites *sites, enum site_order order, const struct
 size_t site_rank_stacks(const struct sites *sites, const struct site *site, enum site_order order, size_t n,
                         struct site_stack *ranked);
 
-/* Whether a stack is a frame, and not the root of the tree or of an epoch. */
+/* Whether a stack is a frame, and not a root. */
 static inline bool stack_is_frame(const struct stack *stack) {
-    return stack->ip >= RING_EPOCHS_MAX || (stack->parent != 0 && stack->ip != 0);
+    return !trace_is_root(stack->ip) && (stack->ip != 0 || stack->parent != 0);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* stack_modules.h - which module each stack's ip was in, at its time.
  *
- * An address means different things before and after a dlclose; a stack's epoch (that of the root it descends from) tells which.
+ * An address means different things in different processes, and before and after a dlclose; the root that a stack descends from tells which.
  */
 #ifndef SEEP_STACK_MODULES_H
 #define SEEP_STACK_MODULES_H

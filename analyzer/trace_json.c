@@ -40,7 +40,7 @@ static void put_notes(struct json_out *j, const struct profile *p) {
     json_array_begin(j);
     for (size_t i = 0; i < p->n_notes; i++) {
         json_object_begin(j);
-        json_put_uint(j, "pid", p->notes[i].pid);
+        json_put_uint(j, "pid", profile_pid(p, p->notes[i].process));
         json_put_string(j, "text", p->notes[i].text);
         json_object_end(j);
     }
@@ -94,11 +94,27 @@ static void put_exit(struct json_out *j, const struct process *process) {
     }
 }
 
-void trace_json_put_process(struct json_out *j, const struct process *process) {
+void trace_json_put_process(struct json_out *j, const struct profile *p, const struct process *process) {
+    static const char *const origins[] = {"start", "fork", "exec"};
+    static const char *const ends[] = {NULL, "exit", "signal", "exec"};
     json_put_uint(j, "pid", process->pid);
     json_put_uint(j, "ppid", process->ppid);
+    json_put_string(j, "origin", process->origin < sizeof origins / sizeof origins[0] ? origins[process->origin] : NULL);
+    json_put_known(j, "came_from", profile_pid(p, process->parent), process->parent < p->n_processes);
     json_put_string(j, "executable", process->executable);
     json_put_string(j, "command", process->command);
     put_exit(j, process);
+    json_put_string(j, "end", process->end_kind < sizeof ends / sizeof ends[0] ? ends[process->end_kind] : NULL);
+    json_put_double(j, "start_seconds", (double)process->start_ns / 1e9);
+    json_key(j, "end_seconds");
+    if (process->end_ns) {
+        json_double(j, (double)process->end_ns / 1e9);
+    } else {
+        json_null(j);
+    }
+    json_put_uint(j, "inherited_blocks", process->inherited_blocks);
+    json_put_uint(j, "inherited_bytes", process->inherited_bytes);
+    json_put_uint(j, "inherited_frees", process->inherited_frees);
+    json_put_uint(j, "inherited_unreleased_bytes", process->inherited_unreleased_bytes);
     json_put_known(j, "peak_rss_bytes", process->peak_rss_bytes, process->peak_rss_bytes != 0);
 }

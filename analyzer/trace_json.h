@@ -22,8 +22,15 @@
  *   damage            [{offset, bytes, what}] stretches of the file that could not be read; bytes null = up to the end
  *   collector         {cpu_seconds, memory_bytes}: what recording cost outside the program
  *   notes             [{pid, text}]
- * process     pid, ppid, executable (a path), command, exit, peak_rss_bytes
+ * process     pid, ppid, executable (a path), command, peak_rss_bytes; a process that calls exec becomes another one of the same pid
+ *   origin            "start" (the first), "fork" or "exec"
+ *   came_from         pid of the process that it was forked from, or whose program it replaced
  *   exit              exit status; a negative number is the signal that ended it; null = not seen
+ *   end               "exit", "signal", "exec", or null
+ *   start_seconds, end_seconds   since the start of the trace; end null = not seen
+ *   inherited_blocks, inherited_bytes   alive in the parent at the fork: they stay in the parent's figures
+ *   inherited_frees   how many of them this process freed
+ *   inherited_unreleased_bytes   what it did not free of them
  */
 #ifndef SEEP_TRACE_JSON_H
 #define SEEP_TRACE_JSON_H
@@ -35,6 +42,6 @@
 void trace_json_put(struct json_out *j, const struct profile *p, const struct process *process);
 
 /* The keys of a process, inside its object. */
-void trace_json_put_process(struct json_out *j, const struct process *process);
+void trace_json_put_process(struct json_out *j, const struct profile *p, const struct process *process);
 
 #endif

@@ -1,11 +1,17 @@
 /* ring.h - the shared file between the hooks in a traced process and its collector.
  *
  * One sparse file, mapped MAP_SHARED by both sides, so that whatever a hook has finished survives the death of the
- * process by any cause. It has five regions; only what is used is ever backed by disk blocks.
+ * process by any cause. It has six regions; only what is used is ever backed by disk blocks.
  *
- *   header | slots            | log                | nodes              | chunks
- *          | one per thread,  | rare facts:        | the call tree:     | the events, 16 KiB pieces that go round:
- *          | reused           | modules, epochs    | (parent, ip) by id | free list -> a thread -> collector -> free list
+ *   header | joins      | slots            | log                | nodes              | chunks
+ *          | who comes  | one per thread,  | rare facts:        | the call tree:     | the events, 16 KiB pieces that go round:
+ *          | to it      | reused           | modules, epochs    | (parent, ip) by id | free list -> a thread -> collector -> free list
+ *
+ * Each process has a ring of its own, and one collector reads those of a whole tree. A process that begins enters itself into the joins of a ring
+ * that is being read: a fork child into its parent's, which is still mapped there; a program started by exec into that of the first
+ * process, whose name it finds in its environment (SEEP_OPTIONS, tree). The rings stand side by side: FILE.seep.ring-<pid>-<number>.
+ * A fork child starts with a copy of its parent's nodes. Before fork() the parent puts a mark into its events, so that the collector knows which
+ * blocks are alive in the child.
  *
  * A thread writes events into its own chunk and publishes each by a release store of the chunk's n_words; a full chunk
  * names its successor in `next`. The collector follows each slot's chain of chunks, gives read chunks back to the free
@@ -32,9 +38,10 @@
 #define RING_MAGIC "SEEPRING"
 
 enum {
-    RING_VERSION = 3,
+    RING_VERSION = 4,
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
+    RING_JOINS = 4096, /* processes that may be on their way into the tree at once */
 };
 
 /* Why something could not be recorded; the index of ring_header.lost and the trace's LOST records.
@@ -88,6 +95,7 @@ struct ring_header {
     uint32_t version;      /* RING_VERSION */
     uint32_t is_clock_tsc; /* 1: stamps are the TSC; 0: stamps are CLOCK_MONOTONIC nanoseconds */
     uint64_t file_bytes;
+    struct ring_region joins;  /* struct ring_join */
     struct ring_region slots;  /* struct ring_slot */
     struct ring_region log;    /* RING_LOG_UNIT_BYTES each */
     struct ring_region nodes;  /* struct ring_node; id 0 is never used: it is the root of epoch 0 */
@@ -105,6 +113,8 @@ struct ring_header {
     _Atomic uint32_t n_chunks;            /* chunks ever taken from the never-used end */
     _Atomic uint32_t n_log_units;         /* log units ever claimed */
     _Atomic uint32_t n_thread_serials;    /* threads ever seen; serials start at 1 */
+    _Atomic uint32_t next_join;           /* where to look for a free place first */
+    _Atomic uint32_t n_forks;             /* marks ever put into the events; serials start at 1 */
     alignas(64) _Atomic uint64_t
         free_chunks; /* stack of recycled chunks: tag << 32 | index + 1; 0 in the low half = empty */
     alignas(64) _Atomic uint64_t
@@ -132,6 +142,23 @@ struct ring_slot {
     _Atomic uint32_t pid;
 };
 
+enum ring_join_state {
+    RING_JOIN_FREE = 0,
+    RING_JOIN_CLAIMED = 1, /* by a process that is about to fork, or to join */
+    RING_JOIN_READY = 2,   /* the new process has its ring; the collector makes the place free again */
+    RING_JOIN_FAILED = 3,  /* it could not have one */
+};
+
+/* A process that comes to the tree. */
+struct ring_join {
+    alignas(64) _Atomic uint32_t state; /* enum ring_join_state; release when READY */
+    uint32_t pid;
+    uint32_t fork_serial; /* of the mark in the parent's events; 0 = it comes by exec */
+    uint32_t ppid;
+    uint64_t ring_number; /* the second one in its ring's name */
+    uint64_t claimed_ns;  /* CLOCK_MONOTONIC */
+};
+
 /* A piece of one thread's events. The header is one cache line, words follow. */
 struct ring_chunk {
     alignas(64) _Atomic uint32_t n_words; /* words published; release by the owner, acquire by the collector */
@@ -148,6 +175,7 @@ struct ring_chunk {
 enum { RING_CHUNK_WORDS = (RING_CHUNK_BYTES - 64) / 8 };
 
 static_assert(sizeof(struct ring_slot) == 64, "a slot is one cache line");
+static_assert(sizeof(struct ring_join) == 64, "a join is one cache line");
 static_assert(sizeof(struct ring_chunk) == RING_CHUNK_BYTES, "a chunk has its stated size");
 static_assert(sizeof(struct ring_header) <= 4096, "the header fits the first page");
 
@@ -168,7 +196,7 @@ enum { RING_EPOCHS_MAX = 65536 }; /* below every address that code can have (vm.
 /* Event words: kind in bits 0-2, time since the previous event of the thread in bits 3-19 (clock ticks), address >> 3 in
  * bits 20-63. Events never straddle chunks. */
 enum ring_kind {
-    RING_PAD = 0,        /* one word, no event: skip to the end of the chunk */
+    RING_FORK = 0,       /* the process is about to fork; in the place of an address the serial of the mark */
     RING_ALLOC = 1,      /* + word: size (low 32 bits) | node id << 32 */
     RING_FREE = 2,       /* taken back, stamped before the allocator sees it */
     RING_TIME = 3,       /* one word, no event: the bits above the kind are ticks to add (61 bits) */
@@ -210,6 +238,8 @@ enum ring_log_type {
 struct ring_log_process {
     uint32_t pid;
     uint32_t ppid;
+    uint32_t is_forked; /* 1: it goes on with its parent's nodes and modules, from that epoch on; ids of modules go on */
+    uint32_t epoch;
 };
 
 struct ring_log_module {

@@ -9,18 +9,20 @@
  *   module     a loaded object: the executable or a shared library
  *   site       where the report sums up: the leaf frame of stacks
  *   mark       a named moment
+ *   process    a program image from its start, fork or exec to its end: a process that calls exec becomes another one here
  *   unreleased allocated and not freed; "leak" is only what the ranking decides
  */
 #ifndef SEEP_TRACE_FORMAT_H
 #define SEEP_TRACE_FORMAT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TRACE_MAGIC "SEEP\r\n\x1a\n" /* 8 bytes; the line ends tell of a transfer in text mode */
 
 enum {
     TRACE_MAGIC_BYTES = 8,
-    TRACE_VERSION_MAJOR = 2, /* a reader refuses another major version */
+    TRACE_VERSION_MAJOR = 3, /* a reader refuses another major version */
     TRACE_VERSION_MINOR = 0, /* and skips record and file block types that it does not know */
     TRACE_HEADER_BYTES = 16, /* magic, u16 major, u16 minor, u32 zero */
     TRACE_BLOCK_HEADER_BYTES = 20,
@@ -62,18 +64,22 @@ enum trace_column {
 enum trace_record_type {
     TRACE_RECORD_START =
         1, /* version of seep, CLOCK_REALTIME ns at the start, options, ticks per second of the clock, sampling interval */
-    TRACE_RECORD_PROCESS = 2,     /* pid, ppid, start time, executable, number of arguments, arguments */
-    TRACE_RECORD_PROCESS_END = 3, /* pid, time, enum trace_end_kind, value */
-    TRACE_RECORD_THREAD = 4,      /* thread index (dense, from 0), pid, tid, start time, name */
-    TRACE_RECORD_MODULE = 5,      /* module id (dense, from 1), pid, epoch, bias, start, end, build-id bytes, path */
-    TRACE_RECORD_EPOCH = 6,       /* pid, epoch, number of gone modules, their ids */
+    TRACE_RECORD_PROCESS =
+        2, /* process (dense, from 0), pid, enum trace_origin, process it came from, that one's epoch, blocks and
+                                 bytes that it has of it, parent's pid, start time, executable, number of arguments, arguments */
+    TRACE_RECORD_PROCESS_END = 3, /* process, time, enum trace_end_kind, value */
+    TRACE_RECORD_THREAD = 4,      /* thread index (dense, from 0), process, tid, start time, name */
+    TRACE_RECORD_MODULE = 5,      /* module id (dense, from 1), process, epoch, bias, start, end, build-id bytes, path */
+    TRACE_RECORD_EPOCH = 6,       /* process, epoch, number of gone modules, their ids */
     TRACE_RECORD_MARK = 7,        /* mark number (from 1), time, name */
-    TRACE_RECORD_MEMORY = 8,      /* pid, time, resident bytes, peak resident bytes */
-    TRACE_RECORD_LOST = 9,        /* key (string), total so far, text, is_events; see RING_LOST_KINDS in ring.h */
+    TRACE_RECORD_MEMORY = 8,      /* process, time, resident bytes, peak resident bytes */
+    TRACE_RECORD_LOST = 9,        /* process, key (string), total so far, text, is_events; see RING_LOST_KINDS in ring.h */
     TRACE_RECORD_SURVIVORS =
-        10,                /* number of infos, then for each: info - previous info, blocks, birth of the oldest in ms */
-    TRACE_RECORD_END = 11, /* time, events, allocations, frees, undone frees, collector's CPU ns, its peak resident bytes */
-    TRACE_RECORD_NOTE = 12,        /* pid, text */
+        10, /* number of infos, then for each: info - previous info, blocks, birth of the oldest in ms */
+    TRACE_RECORD_END =
+        11, /* time, events, allocations, frees, undone frees, collector's CPU ns, its peak resident bytes, frees of
+                              blocks that came with a fork and were not undone (not among the frees) */
+    TRACE_RECORD_NOTE = 12,        /* process, text */
     TRACE_RECORD_THREAD_NAME = 13, /* thread index, name: a later name of a thread */
 };
 
@@ -81,6 +87,35 @@ enum trace_end_kind {
     TRACE_END_UNKNOWN = 0, /* it is gone; how is not known */
     TRACE_END_EXIT = 1,    /* value = exit status */
     TRACE_END_SIGNAL = 2,  /* value = signal number */
+    TRACE_END_EXEC = 3,    /* it goes on as another program */
 };
+
+enum trace_origin {
+    TRACE_ORIGIN_START = 0, /* the first */
+    TRACE_ORIGIN_FORK = 1,  /* starts with the stacks, modules and blocks of the process it came from */
+    TRACE_ORIGIN_EXEC = 2,  /* starts with nothing; came from: the one of the same pid before, or its parent's */
+};
+
+enum { TRACE_EPOCH_BITS = 16, TRACE_NO_PROCESS = 0xffffffff /* came from one that is not in the trace */ };
+
+/* The ip of the root of a process's stacks, a different one for each epoch; its parent is stack 0. No code has such an address. That of process 0,
+ * epoch 0, is stack 0 itself. */
+#define TRACE_ROOT_BIT (1ull << 63)
+
+static inline uint64_t trace_root_ip(uint32_t process, uint32_t epoch) {
+    return TRACE_ROOT_BIT | (uint64_t)process << TRACE_EPOCH_BITS | epoch;
+}
+
+static inline bool trace_is_root(uint64_t ip) {
+    return (ip & TRACE_ROOT_BIT) != 0;
+}
+
+static inline uint32_t trace_root_process(uint64_t ip) {
+    return (uint32_t)(ip >> TRACE_EPOCH_BITS);
+}
+
+static inline uint32_t trace_root_epoch(uint64_t ip) {
+    return (uint32_t)ip & ((1u << TRACE_EPOCH_BITS) - 1);
+}
 
 #endif

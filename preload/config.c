@@ -18,6 +18,20 @@ static bool set_output(struct config *config, const char *value) {
     return true;
 }
 
+static bool set_tree(struct config *config, const char *value) {
+    size_t n = strlen(value);
+    if (n == 0 || n >= sizeof config->tree) {
+        return false;
+    }
+    memcpy(config->tree, value, n + 1);
+    return true;
+}
+
+static bool set_follow_exec(struct config *config, const char *value) {
+    config->is_alone = strcmp(value, "no") == 0;
+    return config->is_alone || strcmp(value, "yes") == 0;
+}
+
 static bool set_ring(struct config *config, const char *value) {
     return option_size(value, OPTION_RING_BYTES_MIN, OPTION_RING_BYTES_MAX, &config->ring_bytes);
 }
@@ -53,6 +67,8 @@ static const struct option {
     {"ring", set_ring, "a size from 256K to 16G"},
     {"sample", set_sample, "a size up to 1G, or 0 for every allocation"},
     {"unwinder", set_unwinder, "reuse, cfi, libunwind or verify"},
+    {"follow_exec", set_follow_exec, "yes or no"},
+    {"tree", set_tree, "a file name"},
     {"only_pid", set_only_pid, "a process id"},
     {"off", set_off, "no value"},
 };

@@ -17,7 +17,10 @@ struct config {
     char options[PATH_MAX]; /* SEEP_OPTIONS as given, for the record */
     uint64_t ring_bytes;    /* most that events may take up on their way to the collector; 256K to 16G, 64M unless told */
     uint64_t sample_bytes;  /* record one point in so many bytes; 0 = every allocation */
-    uint32_t only_pid;      /* trace only the process of this id; 0 = every process that loads the shim */
+    char tree
+        [PATH_MAX]; /* ring of the first process of the tree that this one belongs to; set for programs started by exec */
+    bool is_alone;  /* "follow_exec=no": programs started by exec are not traced */
+    uint32_t only_pid; /* trace only the process of this id; 0 = every process that loads the shim */
     enum option_unwinder unwinder;
     bool is_off; /* "off": load and do nothing */
 };

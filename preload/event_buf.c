@@ -7,6 +7,7 @@
 bool clock_is_tsc;
 
 enum {
+    ADDRESS_UNIT_SHIFT = 3, /* what of an address is not kept in a word */
     WAIT_STEP_NS = 1000000,
     WAIT_STEPS_MAX = 500, /* half a second in all before events are dropped */
 };
@@ -130,6 +131,12 @@ COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t a
 COLD void event_put_free_later(struct thread_state *t, uint64_t address) {
     event_begin(t);
     event_put_slow(t, RING_FREE_LATER, address, 0, 0, event_stamp_before(t));
+    event_end(t);
+}
+
+COLD void event_put_fork(struct thread_state *t, uint32_t serial) {
+    event_begin(t);
+    event_put_slow(t, RING_FORK, (uint64_t)serial << ADDRESS_UNIT_SHIFT, 0, 0, event_stamp_after(t));
     event_end(t);
 }
 

@@ -99,6 +99,9 @@ ALWAYS_INLINE void event_put_free(struct thread_state *t, uint64_t address) {
 /* The same when sampling, where the thread has allocated since it allocated the block. */
 void event_put_free_later(struct thread_state *t, uint64_t address);
 
+/* Put the mark of a fork that is about to come. */
+void event_put_fork(struct thread_state *t, uint32_t serial);
+
 /* Record that the thread's last free, of the block at address, did not happen. */
 void event_put_undo(struct thread_state *t, uint64_t address);
 

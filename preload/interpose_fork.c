@@ -9,6 +9,7 @@ pid_t _Fork(void); /* glibc 2.34; not declared by older ones */
 
 EXPORT pid_t _Fork(void) {
     __typeof__(&_Fork) next = REAL(_Fork); /* found long before a handler may run */
+    lifecycle_before_fork();
     pid_t pid = next ? next() : fork();
     if (pid == 0) {
         lifecycle_in_fork_child();

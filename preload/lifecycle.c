@@ -22,6 +22,7 @@
 #include "sys.h"
 #include "text.h"
 #include "thread_state.h"
+#include "tree.h"
 
 enum { COMMAND_BYTES_MAX = 65536 };
 
@@ -42,12 +43,13 @@ static void read_executable(void) {
 }
 
 /* The log's first record: who is traced. */
-static void log_process(void) {
+static void log_process(bool is_forked) {
     char *command = sys_map_private(COMMAND_BYTES_MAX);
     if (!command) {
         return;
     }
-    struct ring_log_process head = {.pid = ring->pid, .ppid = (uint32_t)getppid()};
+    struct ring_log_process head = {
+        .pid = ring->pid, .ppid = (uint32_t)getppid(), .is_forked = is_forked, .epoch = is_forked ? modules_epoch() : 0};
     size_t path_bytes = strlen(executable) + 1;
     memcpy(command, executable, path_bytes);
     ssize_t n = sys_read_file("/proc/self/cmdline", command + path_bytes, COMMAND_BYTES_MAX - path_bytes - 1);
@@ -67,35 +69,82 @@ static void stamp_start(void) {
     ring->sample_bytes = sample_interval;
 }
 
-/* Names of the trace and, beside it, the ring. */
-static bool choose_paths(void) {
-    uint32_t pid = (uint32_t)sys_getpid();
-    if (!config_output_path(&config, executable, pid, output, sizeof output)) {
-        sys_message("the name of the trace is too long; not tracing", NULL);
-        return false;
-    }
-    /* The collector unlinks the ring at the end, from another directory. */
+/* The name of this process's ring, beside the trace. */
+static bool name_ring(uint64_t number) {
     struct text text = text_over(ring_path, sizeof ring_path);
-    if (output[0] != '/' && getcwd(ring_path, sizeof ring_path)) {
-        text.n = strlen(ring_path);
-        text_add(&text, "/");
-    }
     text_add(&text, output);
     text_add(&text, ".ring-");
-    text_add_number(&text, pid);
+    text_add_number(&text, (uint32_t)sys_getpid());
     text_add(&text, "-");
-    text_add_number(&text, sys_mono_ns());
+    text_add_number(&text, number);
     return !text.is_cut;
 }
 
-/* fork() and _Fork() are seen here, so that a child that allocates nothing before it execs is counted too; clone() is seen by the wiped
+/* The name of the trace, in full: the collector works in another directory, and the program may change to one. */
+static bool choose_output(void) {
+    static char name[PATH_MAX];
+    struct text text = text_over(output, sizeof output);
+    bool is_whole = config_output_path(&config, executable, (uint32_t)sys_getpid(), name, sizeof name);
+    if (is_whole && name[0] != '/' && getcwd(output, sizeof output)) {
+        text.n = strlen(output);
+        text_add(&text, "/");
+    }
+    text_add(&text, name);
+    if (!is_whole || text.is_cut || !name_ring(sys_mono_ns())) {
+        sys_message("the name of the trace is too long; not tracing", NULL);
+        return false;
+    }
+    return true;
+}
+
+/* That of the tree which this program belongs to. */
+static bool take_output_of_tree(uint64_t number) {
+    static const char mark[] = ".ring-";
+    char *end = NULL;
+    memcpy(output, config.tree, sizeof output);
+    for (char *at = output; (at = strstr(at, mark)); at++) {
+        end = at;
+    }
+    if (!end) {
+        return false;
+    }
+    *end = '\0';
+    return name_ring(number);
+}
+
+/* The ring is there: say who is in it. */
+static void fill_ring(bool is_forked) {
+    stamp_start();
+    log_process(is_forked);
+    atomic_store(&ring->target_state, RING_TARGET_RUNNING);
+    memcpy(ring->magic, RING_MAGIC, sizeof ring->magic);
+}
+
+static bool is_parent(void) {
+    return ring && sentinel && atomic_load(&state) == LIFECYCLE_TRACING;
+}
+
+/* vfork children share all memory: what they start is not theirs to prepare. */
+void lifecycle_before_fork(void) {
+    if (is_parent() && (uint32_t)sys_getpid() == ring->pid) {
+        tree_before_fork();
+    }
+}
+
+/* fork() and _Fork() are seen here, so that a child that allocates nothing before it execs is there too; clone() is seen by the wiped
  * memory alone (and before Linux 4.14 not at all). */
 void lifecycle_in_fork_child(void) {
-    if (ring && sentinel) {
-        atomic_store(sentinel, 0);
-        lifecycle_enter_child();
-        ring_divert();
+    if (!is_parent()) {
+        return;
     }
+    uint64_t number = sys_mono_ns();
+    if (tree_has_place() && name_ring(number) && tree_join_as_child(ring_path, number, fill_ring)) {
+        atomic_store(sentinel, 1);
+        return;
+    }
+    atomic_store(sentinel, 0);
+    lifecycle_enter_child();
+    ring_divert();
 }
 
 bool lifecycle_is_fork_child(void) {
@@ -113,27 +162,20 @@ static bool prepare_sentinel(void) {
     return true;
 }
 
-/* A trace is never overwritten. Under `seep run` nobody but an earlier program of this very process can have made it. */
+/* A trace is never overwritten. */
 static void refuse_existing_output(void) {
     struct stat st;
     if (stat(output, &st) == 0 && S_ISDIR(st.st_mode)) {
         sys_message("cannot write ", output, ": is a directory; not tracing (name a file in it with output=)", NULL);
-    } else if (config.only_pid) {
-        sys_message("the traced process goes on as ", executable, " (exec); ", output,
-                    " covers what ran before, the new program is not traced: start it directly", NULL);
     } else {
         sys_message("cannot write ", output,
                     ": it exists and is never overwritten; not tracing (choose another name with output=, or have %p, the "
-                    "process id, in it, and %n, the program's name, where programs turn into others by exec)",
+                    "process id, in it, and %n, the program's name)",
                     NULL);
     }
 }
 
 static bool prepare_ring(int *fd) {
-    if (access(output, F_OK) == 0) {
-        refuse_existing_output();
-        return false;
-    }
     clock_is_tsc = arch_has_stable_tsc();
     *fd = ring_create(ring_path, config.ring_bytes, clock_is_tsc);
     if (*fd < 0) {
@@ -182,6 +224,47 @@ static bool would_inherit_collector(void) {
     return true;
 }
 
+/* The first process: the collector is started. */
+static bool begin_tree(void) {
+    int fd;
+    if (!choose_output()) {
+        return false;
+    }
+    if (access(output, F_OK) == 0) {
+        refuse_existing_output();
+        return false;
+    }
+    if (!prepare_ring(&fd)) {
+        return false;
+    }
+    fill_ring(false);
+    bool is_collected = collector_start(fd, ring_path, output, config.options);
+    close(fd); /* a host that closes or reuses descriptors must not meet ours */
+    if (!is_collected) {
+        ring_discard(ring_path);
+        return false;
+    }
+    tree_export(ring_path, !config.is_alone);
+    return true;
+}
+
+/* A program started by exec. Where its tree is not collected any more, or cannot be reached from here, it goes untraced. */
+static bool begin_in_tree(void) {
+    uint64_t number = sys_mono_ns();
+    int fd;
+    if (!tree_is_open(config.tree) || !take_output_of_tree(number) || !prepare_ring(&fd)) {
+        return false;
+    }
+    close(fd);
+    fill_ring(false);
+    atomic_store(&ring->collector_state, RING_COLLECTOR_RUNNING);
+    if (!tree_join_by_exec(config.tree, number)) {
+        ring_discard(ring_path);
+        return false;
+    }
+    return true;
+}
+
 static bool begin(void) {
     sys_start();
     config_read(&config);
@@ -192,21 +275,7 @@ static bool begin(void) {
     if (would_inherit_collector()) {
         return false;
     }
-    int fd;
-    if (!choose_paths() || !prepare_ring(&fd)) {
-        return false;
-    }
-    stamp_start();
-    memcpy(ring->magic, RING_MAGIC, sizeof ring->magic);
-    log_process();
-    bool is_collected = collector_start(fd, ring_path, output, config.options);
-    close(fd); /* a host that closes or reuses descriptors must not meet ours */
-    if (!is_collected) {
-        ring_discard(ring_path);
-        return false;
-    }
-    atomic_store(&ring->target_state, RING_TARGET_RUNNING);
-    return true;
+    return *config.tree ? begin_in_tree() : begin_tree();
 }
 
 static COLD bool start(void) {
@@ -256,7 +325,7 @@ __attribute__((constructor)) static void construct(void) {
     if (on_exit) {
         on_exit(at_exit, NULL);
     }
-    pthread_atfork(NULL, NULL, lifecycle_in_fork_child);
+    pthread_atfork(lifecycle_before_fork, NULL, lifecycle_in_fork_child);
     capture_choose(config.unwinder);
     atomic_store(&t->phase, THREAD_READY);
 }

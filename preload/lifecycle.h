@@ -1,4 +1,4 @@
-/* lifecycle.h - the shim's life in a process: start at the first hook, stop in fork children, the end.
+/* lifecycle.h - the shim's life in a process: start at the first hook, go on in fork children, the end.
  *
  * It starts at the first call of any hook once the environment is there, which is before the constructors of most libraries; the shim's own
  * constructor only makes sure of it and does what is not allowed inside malloc (loading libunwind).
@@ -16,18 +16,21 @@ enum lifecycle_state {
     LIFECYCLE_NEW = 0,
     LIFECYCLE_STARTING = 1,
     LIFECYCLE_TRACING = 2,
-    LIFECYCLE_OFF = 3, /* not wanted, not possible, or a fork child */
+    LIFECYCLE_OFF = 3, /* not wanted or not possible */
 };
 
 /* Whether hooks are to record; starts tracing if nothing has been decided yet.
  * Context  any thread, inside malloc; the first call makes files and starts the collector */
 bool lifecycle_is_tracing(void);
 
-/* The memory of a thread's state turned out wiped: this is a fork child. It is not traced; the parent's trace counts it.
+/* The memory of a thread's state turned out wiped: this is a fork child that has come past the handlers. It is not traced; the parent's trace counts it.
  * Context  any thread, inside malloc, async-signal-safe */
 void lifecycle_enter_child(void);
 
-/* What a fork handler does in the child. A signal handler may have forked in the middle of a hook, which then goes on in the child:
+/* What a fork handler does in the parent, before. Context: any, async-signal-safe */
+void lifecycle_before_fork(void);
+
+/* What a fork handler does in the child, which joins the tree. A signal handler may have forked in the middle of a hook, which then goes on in the child:
  * whatever it still writes must not reach the parent's ring. Context: any, async-signal-safe */
 void lifecycle_in_fork_child(void);
 

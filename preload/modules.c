@@ -33,6 +33,7 @@ struct module {
 
 static struct module *table;
 static _Atomic uint32_t n_modules;
+static _Atomic uint32_t n_entering; /* threads that are entering a module right now, or were killed doing it */
 static _Atomic uint32_t epoch;
 
 int modules_init(void) {
@@ -159,6 +160,7 @@ static COLD void note_object(const struct elf_object *o) {
         if (!atomic_compare_exchange_strong(&module->state, &state, MODULE_CLAIMED)) {
             return;
         }
+        atomic_fetch_add(&n_entering, 1);
         uint8_t id[BUILD_ID_MAX];
         uint32_t id_bytes = read_build_id(o, id);
         atomic_store_explicit(&module->start, o->start, memory_order_relaxed);
@@ -168,6 +170,7 @@ static COLD void note_object(const struct elf_object *o) {
         module->id = atomic_fetch_add(&n_modules, 1) + 1;
         log_module(module, o, id, id_bytes);
         atomic_store_explicit(&module->state, MODULE_LIVE, memory_order_release);
+        atomic_fetch_sub(&n_entering, 1);
         return;
     }
     ring_count_lost(RING_LOST_MODULES, 1);
@@ -240,6 +243,20 @@ static void check_gone(const struct module *known) {
 
 void modules_check_gone(void) {
     check_gone(NULL);
+}
+
+void modules_begin_child(void) {
+    if (atomic_exchange(&n_entering, 0) == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < 1u << TABLE_BITS; i++) {
+        uint32_t claimed = MODULE_CLAIMED;
+        atomic_compare_exchange_strong(&table[i].state, &claimed, MODULE_FREE);
+    }
+}
+
+uint32_t modules_epoch(void) {
+    return atomic_load(&epoch);
 }
 
 void modules_count_unfinished(void) {

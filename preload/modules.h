@@ -27,6 +27,12 @@ MUST_CHECK int modules_init(void);
  */
 bool module_find(uint64_t pc, struct module_view *view);
 
+/* In a fork child: what another thread of the parent was just entering is nobody's. Context: no other thread */
+void modules_begin_child(void);
+
+/* The epoch that stacks are in. */
+uint32_t modules_epoch(void);
+
 /* Count modules that a hook was entering when somebody jumped out of it. Context: at the exit. */
 void modules_count_unfinished(void);
 

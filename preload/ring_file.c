@@ -35,6 +35,11 @@ static bool is_allocated_whole;
 
 static uint64_t mapped_bytes;
 
+/* In a fork child, until it has joined: the parent's ring. */
+static struct ring_header *parent_ring;
+static uint64_t parent_bytes;
+static uint64_t events_wanted_bytes;
+
 static _Atomic uint64_t backed_slots_bytes, backed_log_bytes, backed_nodes_bytes;
 
 static uint64_t page_bytes(void) {
@@ -55,6 +60,7 @@ static uint64_t lay_out(struct ring_header *header, uint64_t event_bytes, unsign
     if (event_bytes < EVENT_BYTES_MIN) {
         event_bytes = EVENT_BYTES_MIN;
     }
+    header->joins = place(&off, sizeof(struct ring_join), RING_JOINS);
     header->slots = place(&off, sizeof(struct ring_slot), SLOTS_MAX >> (shrink / 2));
     unsigned tree_shrink = is_allocated_whole ? shrink + 4 : shrink;
     header->log = place(&off, RING_LOG_UNIT_BYTES, LOG_UNITS_MAX >> tree_shrink);
@@ -75,8 +81,10 @@ static bool back_up_to(_Atomic uint64_t *backed, const struct ring_region *regio
     if (LIKELY(n <= have)) {
         return true;
     }
-    uint64_t all = (uint64_t)region->unit_bytes * region->cap;
-    uint64_t want = (n + BACK_STEP_BYTES - 1) / BACK_STEP_BYTES * BACK_STEP_BYTES;
+    uint64_t all = (uint64_t)region->unit_bytes * region->cap, page = page_bytes();
+    uint64_t step = have < BACK_STEP_BYTES ? have : BACK_STEP_BYTES; /* few pages for a process that is soon over */
+    uint64_t want = n > have + step ? n : have + step;
+    want = (want + page - 1) / page * page;
     want = want < all ? want : all;
     if (back((char *)ring + region->off + have, want - have) < 0) {
         ring_count_lost(RING_LOST_BACKING, 1);
@@ -100,6 +108,7 @@ static int map_file(int fd, const struct ring_header *layout) {
     if (p == MAP_FAILED) {
         return -errno;
     }
+    madvise(p, layout->file_bytes, MADV_RANDOM); /* there is nothing to be read ahead, but the kernel would: 32 pages for one */
     int backed = back(p, page_bytes());
     if (backed < 0) {
         munmap(p, layout->file_bytes);
@@ -137,6 +146,7 @@ static uint64_t size_limit(void) {
 
 int ring_create(const char *path, uint64_t event_bytes, bool is_tsc) {
     static struct ring_header layout; /* 4 KiB; not on the host's stack */
+    events_wanted_bytes = event_bytes;
     layout.version = RING_VERSION;
     layout.is_clock_tsc = is_tsc;
     layout.pid = (uint32_t)sys_getpid();
@@ -197,6 +207,78 @@ void ring_divert(void) {
              0);    /* shared: private memory would count against the child's RLIMIT_DATA */
     (void)diverted; /* refused: one event of the parent may be overwritten; the child goes on either way */
     errno = saved;
+}
+
+/* Copy the parent's nodes. Those that another thread of the parent was just making are of no use here, and copied as they stand. */
+static bool copy_nodes(const struct ring_header *from) {
+    uint32_t n = atomic_load_explicit(&from->n_nodes, memory_order_acquire);
+    uint64_t bytes = (uint64_t)n * sizeof(struct ring_node);
+    if (n > ring->nodes.cap || n > from->nodes.cap || !back_up_to(&backed_nodes_bytes, &ring->nodes, bytes)) {
+        return false;
+    }
+    memcpy(ring_nodes, (const char *)from + from->nodes.off, bytes);
+    atomic_store_explicit(&ring->n_nodes, n, memory_order_relaxed);
+    return true;
+}
+
+/* Everything of ring_create() that the parent has left here. */
+static void use_ring(struct ring_header *header, uint64_t bytes) {
+    ring = header;
+    mapped_bytes = bytes;
+    ring_slots = (struct ring_slot *)((char *)header + header->slots.off);
+    ring_nodes = (struct ring_node *)((char *)header + header->nodes.off);
+    ring_chunks = (struct ring_chunk *)((char *)header + header->chunks.off);
+}
+
+bool ring_replace(const char *path) {
+    int saved = errno;
+    struct ring_header *parent = ring;
+    uint64_t bytes = mapped_bytes, backed[] = {backed_slots_bytes, backed_log_bytes, backed_nodes_bytes};
+    atomic_store(&backed_slots_bytes, 0);
+    atomic_store(&backed_log_bytes, 0);
+    atomic_store(&backed_nodes_bytes, 0);
+    int fd = ring_create(path, events_wanted_bytes, parent->is_clock_tsc);
+    bool is_made = fd >= 0 && copy_nodes(parent);
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (is_made) {
+        parent_ring = parent;
+        parent_bytes = bytes;
+    } else {
+        if (fd >= 0) {
+            ring_discard(path);
+        }
+        use_ring(parent, bytes);
+        atomic_store(&backed_slots_bytes, backed[0]);
+        atomic_store(&backed_log_bytes, backed[1]);
+        atomic_store(&backed_nodes_bytes, backed[2]);
+    }
+    errno = saved;
+    return is_made;
+}
+
+void ring_forget_parent(void) {
+    if (parent_ring) {
+        sys_unmap(parent_ring, parent_bytes);
+        parent_ring = NULL;
+    }
+}
+
+struct ring_join *ring_join_claim(struct ring_header *of) {
+    struct ring_join *joins = (struct ring_join *)((char *)of + of->joins.off);
+    for (uint32_t tries = 0; tries < of->joins.cap; tries++) {
+        uint32_t at = atomic_fetch_add_explicit(&of->next_join, 1, memory_order_acq_rel) % of->joins.cap,
+                 free_place = RING_JOIN_FREE;
+        if (back((void *)((uintptr_t)&joins[at] & ~(page_bytes() - 1)), page_bytes()) < 0) {
+            return NULL;
+        }
+        if (atomic_compare_exchange_strong(&joins[at].state, &free_place, RING_JOIN_CLAIMED)) {
+            joins[at].claimed_ns = sys_mono_ns();
+            return &joins[at];
+        }
+    }
+    return NULL;
 }
 
 /* Ask the collector to come now when half of the chunks are taken. */

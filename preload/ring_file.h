@@ -32,8 +32,16 @@ MUST_CHECK int ring_create(const char *path, uint64_t event_bytes, bool is_tsc);
 /* Take back what ring_create() did, when no collector could be started. */
 void ring_discard(const char *path);
 
-/* In a fork child: put private memory in the ring's place. */
+/* In a fork child that is not traced: put private memory in the ring's place. */
 void ring_divert(void);
+
+/* In a fork child: make a ring of its own at path, of the same size, with the nodes of its parent's, and go on with that. The parent's stays mapped
+ * until ring_forget_parent(). Returns false, with nothing changed, if it cannot be. Context: no other thread, async-signal-safe */
+MUST_CHECK bool ring_replace(const char *path);
+void ring_forget_parent(void);
+
+/* Claim a place among the joins of a ring, this process's or the first one's of the tree. Returns NULL if all are taken. */
+struct ring_join *ring_join_claim(struct ring_header *of);
 
 /* Count what could not be recorded. */
 void ring_count_lost(enum ring_lost kind, uint64_t n);

@@ -47,6 +47,10 @@ int stack_intern_init(void) {
     return first ? 0 : -ENOMEM;
 }
 
+void stack_begin_child(void) {
+    atomic_store(&is_growing, 0); /* the thread that did is not here */
+}
+
 /* Copy every entry of the full table into one of twice the size and put that in place. Only one thread does; the old table stays
  * mapped, since others may still be looking into it (all old ones together are as large as the new). */
 static COLD void grow(struct table *old) {

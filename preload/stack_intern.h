@@ -34,6 +34,9 @@ struct stack_memo {
 /* Make the first table. Returns 0 or a negative error. Context: once, at the start. */
 MUST_CHECK int stack_intern_init(void);
 
+/* In a fork child, whose ring has the nodes of its parent's. Context: no other thread */
+void stack_begin_child(void);
+
 /* The stack that every stack of the present epoch grows from. */
 extern HIDDEN _Atomic uint32_t stack_present_root;
 ALWAYS_INLINE uint32_t stack_root(void) {

@@ -25,6 +25,12 @@ int thread_states_init(void) {
     return states ? 0 : -ENOMEM;
 }
 
+/* Their memory is taken over one by one, as slots are claimed; see map_state(). */
+void thread_states_begin_child(void) {
+    atomic_store(&next_probe, 0);
+    thread_current = NULL;
+}
+
 /* The thread's own stack ends here. pthread_getattr_np would know, but takes locks and allocates. */
 static uint64_t own_stack_high(int tid) {
     if (tid == sys_getpid()) {
@@ -113,13 +119,18 @@ static struct thread_state *state_new(void) {
         return NULL;
     }
     uint32_t index = reclaim_slot((int)ring->pid, tid);
-    if (index == ring->slots.cap) {
+    bool is_new = index == ring->slots.cap;
+    if (is_new) {
         index = ring_slot_take();
     }
     struct thread_state *t = index < ring->slots.cap ? map_state(index) : NULL;
     if (!t) {
         ring_count_lost(RING_LOST_NO_SLOT, 1);
         return NULL;
+    }
+    if (is_new) { /* in a fork child the memory is that of one of its parent's threads */
+        t->chunk = NULL;
+        t->last_stamp = 0;
     }
     atomic_store_explicit(&t->is_own, 1, memory_order_relaxed);
     if (index != 0) {

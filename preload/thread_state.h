@@ -90,6 +90,9 @@ bool thread_grow_scratch(struct thread_state *t);
 /* Room for RING_FRAMES_MAX return addresses; NULL if there is no memory. Context: a hook of t. */
 uint64_t *thread_frame_ips(struct thread_state *t);
 
+/* In a fork child with a new ring: have the states of the parent's threads for those to come. Context: no other thread, no hook under way */
+void thread_states_begin_child(void);
+
 /* Before the first thread_attach(): prepare the table of states. Returns 0 or a negative error. */
 MUST_CHECK int thread_states_init(void);
 

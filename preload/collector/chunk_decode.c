@@ -8,9 +8,9 @@ enum {
     N_KINDS = KIND_MASK + 1,
 };
 
-/* Words of each kind; 0 = no such kind. A pad ends the chunk. */
+/* Words of each kind; 0 = no such kind. */
 static const uint8_t words_of_kind[N_KINDS] = {
-    [RING_PAD] = 1,        [RING_ALLOC] = 2,     [RING_FREE] = 1, [RING_TIME] = 1,
+    [RING_FORK] = 1,       [RING_ALLOC] = 2,     [RING_FREE] = 1, [RING_TIME] = 1,
     [RING_ALLOC_WIDE] = 4, [RING_FREE_WIDE] = 2, [RING_UNDO] = 2, [RING_FREE_LATER] = 1,
 };
 
@@ -21,7 +21,7 @@ ALWAYS_INLINE uint64_t add_ticks(uint64_t stamp, uint64_t ticks) {
 }
 
 ALWAYS_INLINE bool is_event(uint32_t kind) {
-    return kind != RING_PAD && kind != RING_TIME;
+    return kind != RING_TIME;
 }
 
 /* The rare kinds; p stands at the event's first word. */
@@ -29,6 +29,9 @@ static COLD struct ring_event rare_event(const uint64_t *p, uint32_t kind) {
     if (kind == RING_FREE_LATER) {
         return (struct ring_event){.kind = kind & KIND_MASK,
                                    .address = *p >> RING_ADDRESS_SHIFT << EVENT_ADDRESS_UNIT_SHIFT};
+    }
+    if (kind == RING_FORK) {
+        return (struct ring_event){.kind = RING_FORK, .address = *p >> RING_ADDRESS_SHIFT};
     }
     struct ring_event e = {.address = p[1]};
     if (kind == RING_ALLOC_WIDE) {
@@ -55,14 +58,10 @@ ALWAYS_INLINE bool is_short(uint32_t kind) {
     return kind - RING_ALLOC <= RING_FREE - RING_ALLOC;
 }
 
-/* Pass a word that is no event. Returns the stamp after it; a pad moves *at to the chunk's end. */
-static COLD uint64_t pass_other(uint64_t word, uint64_t stamp, uint32_t *at) {
-    if ((word & KIND_MASK) == RING_TIME) {
-        ++*at;
-        return add_ticks(stamp, word >> RING_KIND_BITS);
-    }
-    *at = RING_CHUNK_WORDS;
-    return stamp;
+/* Pass a word that is no event. Returns the stamp after it. */
+static COLD uint64_t pass_time(uint64_t word, uint64_t stamp, uint32_t *at) {
+    ++*at;
+    return add_ticks(stamp, word >> RING_KIND_BITS);
 }
 
 enum chunk_end chunk_decode(struct slot_cursor *c, const uint64_t *words, uint64_t limit, struct ring_event *events,
@@ -79,7 +78,7 @@ enum chunk_end chunk_decode(struct slot_cursor *c, const uint64_t *words, uint64
             break;
         }
         if (UNLIKELY(!is_event(kind))) {
-            stamp = pass_other(word, stamp, &at);
+            stamp = pass_time(word, stamp, &at);
             continue;
         }
         uint64_t now = add_ticks(stamp, (word >> RING_KIND_BITS) & DELTA_MASK);
@@ -112,7 +111,7 @@ void chunk_skip(struct slot_cursor *c, const uint64_t *words) {
             c->stamp = add_ticks(c->stamp, (word >> RING_KIND_BITS) & DELTA_MASK);
             c->at += words_of_kind[kind];
         } else {
-            c->stamp = pass_other(word, c->stamp, &c->at);
+            c->stamp = pass_time(word, c->stamp, &c->at);
         }
     }
 }

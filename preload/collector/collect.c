@@ -2,7 +2,12 @@
 #include "collect.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,46 +27,82 @@ enum {
                               of 1,200 events, 65 with 5,000, 60 with 19,000), and what lies longer in the ring is cold, too */
     HURRY_EVENTS = 262144, /* a poll that finds as many is not followed by a sleep at all */
     EXEC_CHECK_NS = 20 * NS_PER_MS,
+    COPY_WAIT_NS = 2000 * NS_PER_MS, /* how long a fork child waits for its parent's events up to the fork, */
+    JOIN_WAIT_NS = 1000 * NS_PER_MS, /* and a process that has ended for a child that it forked before */
+    FIRST_TARGETS = 16,
+    EXECS_AT_ONCE = 256,
 };
 
-int collector_init(struct collector *c, struct ring_map *ring, int fd, uint32_t watched_pid, const char *options) {
-    *c = (struct collector){.ring = ring};
+#define KEPT_NS (10000ull * NS_PER_MS) /* what is kept for a fork child that does not come, its place and what was alive */
+
+static void add_target(struct collector *c, struct target *t) {
+    if (c->n_targets == c->cap_targets) {
+        uint32_t cap = c->cap_targets ? c->cap_targets * 2 : FIRST_TARGETS;
+        c->targets = memory_grow(c->targets, c->cap_targets * sizeof(struct target *), cap * sizeof(struct target *));
+        c->cap_targets = cap;
+    }
+    c->targets[c->n_targets++] = t;
+}
+
+static struct target *new_target(struct collector *c, const struct ring_map *ring, uint32_t watched_pid) {
+    struct target_space space = {
+        .threads = &c->threads, .clock = &c->clock, .encoder = &c->encoder, .matchers = &c->matchers};
+    struct target *t = memory_map(sizeof *t);
+    target_init(t, ring, c->n_processes++, watched_pid, &space);
+    add_target(c, t);
+    return t;
+}
+
+static void remove_target(struct collector *c, uint32_t i) {
+    struct target *t = c->targets[i];
+    memmove(&c->targets[i], &c->targets[i + 1], (--c->n_targets - i) * sizeof *c->targets);
+    target_free(t);
+    memory_unmap(t, sizeof *t);
+}
+
+/* Its PROCESS record is what other facts are about. */
+static void start_target(struct collector *c, struct target *t) {
+    t->is_started = true;
+    log_reader_read(&t->log, &c->records, &c->clock, false);
+}
+
+int collector_init(struct collector *c, const struct ring_map *ring, int fd, uint32_t watched_pid, const char *options) {
+    *c = (struct collector){0};
     if (trace_writer_init(&c->writer, fd) != 0) {
         return -1;
     }
     clock_scale_init(&c->clock, ring->is_clock_tsc, ring->start_stamp, ring->start_mono_ns);
-    facts_start(c, options);
+    facts_start(c, ring, options);
     if (trace_writer_records(&c->writer, c->records.ready.bytes, c->records.ready.n) != 0) {
         return -1;
     }
     c->records.ready.n = 0;
     thread_table_init(&c->threads);
-    ring_reader_init(&c->reader, ring, &c->threads);
-    merge_init(&c->merge, &c->reader);
     encoder_init(&c->encoder);
-    matcher_init(&c->matcher, ring, &c->merge, &c->threads, &c->clock, &c->encoder);
-    log_reader_init(&c->log, ring);
-    log_reader_read(&c->log, &c->records, &c->clock, false); /* PROCESS, which the other facts are about */
-    process_watch_open(&c->watch, watched_pid);
+    matcher_space_init(&c->matchers);
+    start_target(c, new_target(c, ring, watched_pid));
     c->must_checkpoint = true;
     return 0;
 }
 
 void collector_free(struct collector *c) {
-    process_watch_close(&c->watch);
-    log_reader_free(&c->log);
-    matcher_free(&c->matcher);
+    while (c->n_targets > 0) {
+        remove_target(c, c->n_targets - 1);
+    }
+    memory_unmap(c->targets, c->cap_targets * sizeof(struct target *));
     encoder_free(&c->encoder);
-    merge_free(&c->merge);
-    ring_reader_free(&c->reader);
+    matcher_space_free(&c->matchers);
     thread_table_free(&c->threads);
     trace_writer_free(&c->writer);
     trace_records_free(&c->records);
     byte_buf_free(&c->head);
 }
 
+/* Hooks must not wait for a collector that cannot go on. */
 static void note_failure(struct collector *c) {
-    atomic_store_explicit(&c->ring->header->collector_state, RING_COLLECTOR_FAILED, memory_order_release);
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        atomic_store_explicit(&c->targets[i]->ring.header->collector_state, RING_COLLECTOR_FAILED, memory_order_release);
+    }
 }
 
 static void flush_records(struct collector *c) {
@@ -109,25 +150,30 @@ void collector_flush(struct collector *c) {
 }
 
 /* Records that the events of the block may need: the hooks commit them before they publish such an event. */
-static void gather_records(struct collector *c, bool is_dead) {
-    log_reader_read(&c->log, &c->records, &c->clock, is_dead);
+static void gather_records(struct collector *c, const struct target *dead) {
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        struct target *t = c->targets[i];
+        if (t->is_started && !t->is_finished) {
+            log_reader_read(&t->log, &c->records, &c->clock, t == dead);
+        }
+    }
     facts_threads(c);
 }
 
-/* Merge and encode everything below the watermark. Returns the number of events. */
-static uint64_t drain(struct collector *c, bool is_dead) {
+/* Merge and encode everything of a target that is below the watermark. Returns the number of events. */
+static uint64_t drain(struct collector *c, struct target *t, bool is_dead) {
     uint64_t n = 0;
-    merge_begin(&c->merge);
-    while (merge_next(&c->merge)) {
-        matcher_apply(&c->matcher);
-        ring_reader_recycle(&c->reader);
-        n += c->merge.n;
+    merge_begin(&t->merge);
+    while (merge_next(&t->merge)) {
+        matcher_apply(&t->matcher);
+        ring_reader_recycle(&t->reader);
+        n += t->merge.n;
         if (c->encoder.n_events >= BLOCK_EVENTS || encoder_is_full(&c->encoder)) {
-            gather_records(c, is_dead);
+            gather_records(c, is_dead ? t : NULL);
             collector_flush(c);
         }
     }
-    ring_reader_recycle(&c->reader); /* chunks that the observation passed */
+    ring_reader_recycle(&t->reader); /* chunks that the observation passed */
     return n;
 }
 
@@ -138,7 +184,7 @@ static void flush_by_age(struct collector *c, uint64_t now_ns) {
     }
     uint64_t age_ns = now_ns - c->block_since_ns;
     if (age_ns >= BLOCK_MOST_NS || (age_ns >= BLOCK_SOME_NS && c->encoder.n_events >= BLOCK_SOME_EVENTS)) {
-        gather_records(c, false);
+        gather_records(c, NULL);
         collector_flush(c);
         c->block_since_ns = now_ns;
     }
@@ -148,7 +194,7 @@ static void flush_by_age(struct collector *c, uint64_t now_ns) {
 static void sleep_until_woken(struct collector *c, uint32_t wake_seen, uint64_t ns) {
     struct timespec timeout = {.tv_nsec = (long)ns};
     /* Not FUTEX_PRIVATE: the word is shared with the target. */
-    if (syscall(SYS_futex, &c->ring->header->wake, FUTEX_WAIT, wake_seen, &timeout, NULL, 0) != 0 && errno == ENOSYS) {
+    if (syscall(SYS_futex, &collector_root(c)->wake, FUTEX_WAIT, wake_seen, &timeout, NULL, 0) != 0 && errno == ENOSYS) {
         nanosleep(&timeout, NULL);
     }
 }
@@ -168,6 +214,18 @@ static uint64_t next_sleep(uint64_t sleep_ns, uint64_t n_events) {
     return ns < SLEEP_MOST_NS ? ns : SLEEP_MOST_NS;
 }
 
+/* No event of a stamp below is still to come. */
+static uint64_t merged_stamp(const struct collector *c) {
+    uint64_t least = RING_NEVER;
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        const struct target *t = c->targets[i];
+        if (t->is_started && !t->is_finished && t->merge.merged_stamp < least) {
+            least = t->merge.merged_stamp;
+        }
+    }
+    return least == RING_NEVER ? 0 : least;
+}
+
 /* Everything that comes due with time and not with events. */
 static void housekeeping(struct collector *c, uint64_t now_ns, uint64_t n_events) {
     if (n_events != 0) {
@@ -176,66 +234,221 @@ static void housekeeping(struct collector *c, uint64_t now_ns, uint64_t n_events
     }
     flush_by_age(c, now_ns);
     uint64_t rate_before = c->clock.base_stamp;
-    clock_scale_refine(&c->clock, c->merge.merged_stamp);
-    if (c->clock.base_stamp != rate_before) {
-        matcher_clock_changed(&c->matcher);
+    clock_scale_refine(&c->clock, merged_stamp(c));
+    for (uint32_t i = 0; i < c->n_targets && c->clock.base_stamp != rate_before; i++) {
+        matcher_clock_changed(&c->targets[i]->matcher);
     }
 }
 
-/* Poll until the target is gone (returns false) or runs another program (true). */
-static bool follow(struct collector *c) {
-    const struct ring_header *h = c->ring->header;
-    uint64_t sleep_ns = SLEEP_LEAST_NS, read_ns = clock_mono_ns(), stamp = clock_stamp(c->clock.is_tsc);
-    uint64_t checked_ns = 0;
-    while (process_watch_is_alive(&c->watch)) {
-        if (read_ns - checked_ns >= EXEC_CHECK_NS) {
-            checked_ns = read_ns;
-            if (process_watch_has_execed(&c->watch)) {
-                return true;
+/* ---- processes that come ---- */
+
+static struct target *find_target(const struct collector *c, uint32_t index) {
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        if (c->targets[i]->index == index) {
+            return c->targets[i];
+        }
+    }
+    return NULL;
+}
+
+/* The one of that pid that is running, as far as is known. */
+static struct target *find_running(const struct collector *c, uint32_t pid) {
+    for (uint32_t i = c->n_targets; i-- > 0;) {
+        if (c->targets[i]->ring.pid == pid && !c->targets[i]->is_finished && !c->targets[i]->has_execed) {
+            return c->targets[i];
+        }
+    }
+    return NULL;
+}
+
+/* Map the ring of a process that joins. Returns its path, or NULL: it is not there, or not what it should be. */
+static char *attach_join(const struct collector *c, const struct ring_join *join, struct ring_map *ring) {
+    char *path = NULL;
+    if (!c->ring_base || asprintf(&path, "%s.ring-%" PRIu32 "-%" PRIu64, c->ring_base, join->pid, join->ring_number) < 0) {
+        return NULL;
+    }
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    const char *error = fd < 0 ? "" : ring_map_attach(ring, fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (!error && (ring->pid != join->pid || ring->is_clock_tsc != (int)c->clock.is_tsc)) {
+        ring_map_detach(ring);
+        error = "";
+    }
+    if (error) {
+        free(path);
+        return NULL;
+    }
+    return path;
+}
+
+/* A process that has joined by the ring of `by`. */
+static void adopt(struct collector *c, struct target *by, const struct ring_join *join) {
+    struct ring_map ring;
+    char *path = attach_join(c, join, &ring);
+    if (!path) {
+        ring_map_count_lost(&by->ring, RING_LOST_UNTRACED_FORKS, 1);
+        return;
+    }
+    bool is_forked = join->fork_serial != 0;
+    struct target *before = is_forked ? NULL : find_running(c, join->pid);
+    const struct target *parent = is_forked ? by : before ? before : find_running(c, join->ppid);
+    struct log_origin origin = {.kind = is_forked ? TRACE_ORIGIN_FORK : TRACE_ORIGIN_EXEC,
+                                .process = parent ? parent->index : TRACE_NO_PROCESS};
+    if (before) {
+        before->has_execed = true;
+    }
+    struct target *t = new_target(c, &ring, join->pid);
+    t->ring_path = path;
+    t->log.origin = origin;
+    t->parent = origin.process;
+    t->fork_serial = join->fork_serial;
+    t->waits_since_ns = clock_mono_ns();
+    atomic_store_explicit(&t->ring.header->collector_pid, (uint32_t)getpid(), memory_order_relaxed);
+}
+
+/* A fork child starts once its parent's events have been read up to the fork. */
+static void start_when_ready(struct collector *c, struct target *t) {
+    struct target *parent = t->fork_serial ? find_target(c, t->parent) : NULL;
+    struct fork_copy copy;
+    bool has_copy = parent && forks_take(&parent->matcher.forks, t->fork_serial, &copy);
+    bool may_come = parent && !parent->is_finished && clock_mono_ns() - t->waits_since_ns < COPY_WAIT_NS;
+    if (has_copy) {
+        target_inherit(t, &copy);
+    } else if (t->fork_serial && may_come) {
+        return;
+    }
+    start_target(c, t);
+    if (t->fork_serial && !has_copy) {
+        facts_note(c, t,
+                   "what was alive in its parent at the fork is not known: frees of that are counted as of unknown blocks");
+    }
+}
+
+/* Programs started by exec come after the fork children that they were, whose places may be in other rings. */
+static void take_joins(struct collector *c) {
+    struct ring_join by_exec[EXECS_AT_ONCE];
+    uint32_t n_by_exec = 0;
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        struct target *t = c->targets[i];
+        struct ring_join join;
+        joins_refresh(&t->joins, &t->ring);
+        while (n_by_exec < EXECS_AT_ONCE && joins_take(&t->joins, &t->ring, &join)) {
+            if (join.state == RING_JOIN_READY && join.fork_serial != 0) {
+                adopt(c, t, &join);
+            } else if (join.state == RING_JOIN_READY) {
+                by_exec[n_by_exec++] = join;
+            } else {
+                ring_map_count_lost(&t->ring, RING_LOST_UNTRACED_FORKS, 1);
             }
         }
-        uint32_t wake_seen = atomic_load_explicit(&h->wake, memory_order_acquire);
+    }
+    for (uint32_t i = 0; i < n_by_exec; i++) {
+        adopt(c, c->targets[0], &by_exec[i]);
+    }
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        if (!c->targets[i]->is_started) {
+            start_when_ready(c, c->targets[i]);
+        }
+    }
+}
+
+/* ---- processes that go ---- */
+
+static void finish_target(struct collector *c, struct target *t) {
+    struct process_end end = {.kind = TRACE_END_EXEC};
+    if (!t->has_execed) {
+        end = process_watch_end(&t->watch, t->ring.header);
+    }
+    ring_reader_observe_dead(&t->reader);
+    drain(c, t, true);
+    gather_records(c, t);
+    collector_flush(c);
+    facts_target_last(c, t, end);
+    facts_survivors(c, t);
+    facts_count(c, t);
+    t->is_finished = true;
+    if (t->ring_path) {
+        unlink(t->ring_path);
+    }
+    atomic_store_explicit(&t->ring.header->collector_state, RING_COLLECTOR_DONE, memory_order_release);
+}
+
+/* Whether a fork child still waits for what was alive in its parent. */
+static bool is_waited_for(const struct collector *c, const struct target *parent) {
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        if (!c->targets[i]->is_started && c->targets[i]->parent == parent->index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finish what has died. Returns whether anybody is left, or may come. */
+static bool reap(struct collector *c) {
+    bool must_check = clock_mono_ns() - c->exec_checked_ns >= EXEC_CHECK_NS, is_any_left = false;
+    c->exec_checked_ns = must_check ? clock_mono_ns() : c->exec_checked_ns;
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        struct target *t = c->targets[i];
+        if (t->is_started && !t->is_finished && !target_is_alive(t, must_check)) {
+            finish_target(c, t);
+        }
+        forks_expire(&t->matcher.forks, KEPT_NS);
+    }
+    for (uint32_t i = c->n_targets; i-- > 0;) {
+        struct target *t = c->targets[i];
+        bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? JOIN_WAIT_NS : KEPT_NS);
+        is_any_left = is_any_left || !t->is_finished || is_expected;
+        if (t->is_finished && !is_expected && i != 0 && !is_waited_for(c, t)) {
+            remove_target(c, i);
+        }
+    }
+    return is_any_left;
+}
+
+/* Look at all that has been published so far. Returns the number of events. */
+static uint64_t poll_targets(struct collector *c, uint64_t settled_stamp, uint64_t stamp, uint64_t now_ns) {
+    uint64_t n_events = 0;
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        struct target *t = c->targets[i];
+        if (t->is_started && !t->is_finished) {
+            atomic_store_explicit(&t->ring.header->recent_stamp, stamp, memory_order_relaxed);
+            ring_reader_observe(&t->reader, settled_stamp, stamp, now_ns);
+            n_events += drain(c, t, false);
+        }
+    }
+    return n_events;
+}
+
+/* Poll until nobody is left. */
+static void follow(struct collector *c) {
+    uint64_t sleep_ns = SLEEP_LEAST_NS, read_ns = clock_mono_ns(), stamp = clock_stamp(c->clock.is_tsc);
+    while (take_joins(c), reap(c)) {
+        uint32_t wake_seen = atomic_load_explicit(&collector_root(c)->wake, memory_order_acquire);
         settle(read_ns);
         uint64_t settled_stamp = stamp, now_ns = clock_mono_ns();
         stamp = clock_stamp(c->clock.is_tsc);
-        atomic_store_explicit(&c->ring->header->recent_stamp, stamp, memory_order_relaxed);
         read_ns = now_ns;
-        ring_reader_observe(&c->reader, settled_stamp, stamp, now_ns);
-        uint64_t n_events = drain(c, false);
+        uint64_t n_events = poll_targets(c, settled_stamp, stamp, now_ns);
         housekeeping(c, now_ns, n_events);
         sleep_ns = next_sleep(sleep_ns, n_events);
         if (n_events < HURRY_EVENTS) {
             sleep_until_woken(c, wake_seen, sleep_ns);
         }
     }
-    return false;
 }
 
-static int finish(struct collector *c, bool has_execed) {
-    struct process_end end = {.kind = TRACE_END_UNKNOWN};
-    if (!has_execed) {
-        end = process_watch_end(&c->watch, c->ring->header);
-    }
-    ring_reader_observe_dead(&c->reader);
-    drain(c, true);
-    gather_records(c, true);
+int collector_run(struct collector *c) {
+    atomic_store_explicit(&collector_root(c)->collector_pid, (uint32_t)getpid(), memory_order_relaxed);
+    atomic_store_explicit(&collector_root(c)->collector_state, RING_COLLECTOR_RUNNING, memory_order_release);
+    follow(c);
     collector_flush(c);
-    facts_last(c, end);
-    bool has_exited = atomic_load_explicit(&c->ring->header->target_state, memory_order_acquire) == RING_TARGET_EXITED;
-    facts_note_end(c, has_execed, end.kind != TRACE_END_SIGNAL && !has_exited);
-    facts_survivors(c);
     facts_end(c);
     flush_records(c);
     /* A trace without its END is no complete one and must not look like it. */
     bool is_complete = c->records.ready.n == 0 && trace_writer_index(&c->writer) == 0;
-    atomic_store_explicit(&c->ring->header->collector_state, is_complete ? RING_COLLECTOR_DONE : RING_COLLECTOR_FAILED,
+    atomic_store_explicit(&collector_root(c)->collector_state, is_complete ? RING_COLLECTOR_DONE : RING_COLLECTOR_FAILED,
                           memory_order_release);
     return is_complete ? 0 : -1;
-}
-
-int collector_run(struct collector *c) {
-    atomic_store_explicit(&c->ring->header->collector_pid, (uint32_t)getpid(), memory_order_relaxed);
-    atomic_store_explicit(&c->ring->header->collector_state, RING_COLLECTOR_RUNNING, memory_order_release);
-    bool has_execed = follow(c);
-    return finish(c, has_execed);
 }

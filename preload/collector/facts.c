@@ -31,13 +31,13 @@ static uint64_t now_in_trace_ns(const struct collector *c) {
     return now > c->clock.start_mono_ns ? now - c->clock.start_mono_ns : 0;
 }
 
-void facts_start(struct collector *c, const char *options) {
+void facts_start(struct collector *c, const struct ring_map *ring, const char *options) {
     trace_records_begin(&c->records, TRACE_RECORD_START);
     trace_records_string(&c->records, SEEP_VERSION);
-    trace_records_number(&c->records, c->ring->start_real_ns);
+    trace_records_number(&c->records, ring->start_real_ns);
     trace_records_string(&c->records, options);
     trace_records_number(&c->records, clock_scale_rate(&c->clock));
-    trace_records_number(&c->records, c->ring->header->sample_bytes);
+    trace_records_number(&c->records, ring->header->sample_bytes);
     trace_records_end(&c->records);
 }
 
@@ -47,7 +47,7 @@ void facts_threads(struct collector *c) {
         const struct thread_facts *f = &t->facts[t->n_announced];
         trace_records_begin(&c->records, TRACE_RECORD_THREAD);
         trace_records_number(&c->records, t->n_announced);
-        trace_records_number(&c->records, f->pid);
+        trace_records_number(&c->records, f->process);
         trace_records_number(&c->records, f->tid);
         trace_records_number(&c->records, clock_scale_ns(&c->clock, f->start_stamp));
         trace_records_string(&c->records, f->name);
@@ -81,29 +81,34 @@ void facts_watch_memory(struct collector *c, uint64_t now_ns) {
         return;
     }
     c->memory_read_ns = now_ns;
-    uint64_t resident_bytes, peak_bytes;
-    if (c->watch.is_known && proc_read_memory(c->ring->pid, &resident_bytes, &peak_bytes)) {
-        c->resident_bytes = resident_bytes;
-        c->peak_bytes = peak_bytes;
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        struct target *t = c->targets[i];
+        uint64_t resident_bytes, peak_bytes;
+        if (t->watch.is_known && proc_read_memory(t->ring.pid, &resident_bytes, &peak_bytes)) {
+            t->resident_bytes = resident_bytes;
+            t->peak_bytes = peak_bytes;
+        }
     }
 }
 
-static void write_memory(struct collector *c) {
-    if (c->peak_bytes == 0 || (c->resident_bytes == c->memory_written[0] && c->peak_bytes == c->memory_written[1])) {
+static void write_memory(struct collector *c, struct target *t) {
+    if (t->peak_bytes == 0 || (t->resident_bytes == t->memory_written[0] && t->peak_bytes == t->memory_written[1])) {
         return;
     }
-    c->memory_written[0] = c->resident_bytes;
-    c->memory_written[1] = c->peak_bytes;
+    t->memory_written[0] = t->resident_bytes;
+    t->memory_written[1] = t->peak_bytes;
     trace_records_begin(&c->records, TRACE_RECORD_MEMORY);
-    trace_records_number(&c->records, c->ring->pid);
+    trace_records_number(&c->records, t->index);
     trace_records_number(&c->records, now_in_trace_ns(c));
-    trace_records_number(&c->records, c->resident_bytes);
-    trace_records_number(&c->records, c->peak_bytes);
+    trace_records_number(&c->records, t->resident_bytes);
+    trace_records_number(&c->records, t->peak_bytes);
     trace_records_end(&c->records);
 }
 
-static void write_lost(struct collector *c, const char *key, uint64_t n, const char *text, int is_events) {
+static void write_lost(struct collector *c, uint32_t process, const char *key, uint64_t n, const char *text,
+                       int is_events) {
     trace_records_begin(&c->records, TRACE_RECORD_LOST);
+    trace_records_number(&c->records, process);
     trace_records_string(&c->records, key);
     trace_records_number(&c->records, n);
     trace_records_string(&c->records, text);
@@ -112,17 +117,17 @@ static void write_lost(struct collector *c, const char *key, uint64_t n, const c
 }
 
 /* LOST records of counts that have changed; the collector's own are put into the ring, too, for who looks there. */
-static void write_losses(struct collector *c) {
-    _Atomic uint64_t *lost = c->ring->header->lost;
-    atomic_store_explicit(&lost[RING_LOST_LATE], c->merge.n_late, memory_order_relaxed);
-    atomic_store_explicit(&lost[RING_LOST_UNKNOWN_FREES], c->matcher.counts.unknown_frees, memory_order_relaxed);
-    atomic_store_explicit(&lost[RING_LOST_IMPLICIT_FREES], c->matcher.counts.implicit_frees, memory_order_relaxed);
-    atomic_store_explicit(&lost[RING_LOST_UNDOS], c->matcher.counts.dropped_undos, memory_order_relaxed);
+static void write_losses(struct collector *c, struct target *t) {
+    _Atomic uint64_t *lost = t->ring.header->lost;
+    atomic_store_explicit(&lost[RING_LOST_LATE], t->merge.n_late, memory_order_relaxed);
+    atomic_store_explicit(&lost[RING_LOST_UNKNOWN_FREES], t->matcher.counts.unknown_frees, memory_order_relaxed);
+    atomic_store_explicit(&lost[RING_LOST_IMPLICIT_FREES], t->matcher.counts.implicit_frees, memory_order_relaxed);
+    atomic_store_explicit(&lost[RING_LOST_UNDOS], t->matcher.counts.dropped_undos, memory_order_relaxed);
     for (int i = 0; i < RING_N_LOST; i++) {
         uint64_t n = atomic_load_explicit(&lost[i], memory_order_relaxed);
-        if (n != c->lost_written[i]) {
-            c->lost_written[i] = n;
-            write_lost(c, lost_kinds[i].key, n, lost_kinds[i].text, lost_kinds[i].is_events);
+        if (n != t->lost_written[i]) {
+            t->lost_written[i] = n;
+            write_lost(c, t->index, lost_kinds[i].key, n, lost_kinds[i].text, lost_kinds[i].is_events);
         }
     }
 }
@@ -132,57 +137,54 @@ void facts_every_second(struct collector *c, uint64_t now_ns) {
         return;
     }
     c->facts_ns = now_ns;
-    write_memory(c);
-    write_losses(c);
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        write_memory(c, c->targets[i]);
+        write_losses(c, c->targets[i]);
+    }
     rename_threads(c);
 }
 
-static void write_note(struct collector *c, const char *text) {
+void facts_note(struct collector *c, const struct target *t, const char *text) {
     trace_records_begin(&c->records, TRACE_RECORD_NOTE);
-    trace_records_number(&c->records, c->ring->pid);
+    trace_records_number(&c->records, t->index);
     trace_records_string(&c->records, text);
     trace_records_end(&c->records);
 }
 
-void facts_note_end(struct collector *c, bool has_execed, bool has_vanished) {
-    if (has_execed) {
-        write_note(c, "the process went on as another program (exec); the trace ends there");
-    } else if (has_vanished) {
-        write_note(
-            c,
+static void note_end(struct collector *c, const struct target *t, struct process_end end) {
+    bool has_exited = atomic_load_explicit(&t->ring.header->target_state, memory_order_acquire) == RING_TARGET_EXITED;
+    if (!has_exited && (end.kind == TRACE_END_EXIT || end.kind == TRACE_END_UNKNOWN)) {
+        facts_note(
+            c, t,
             "the process ended without exit(): by _exit(), by a signal if its end is unknown, or after it had gone on as "
             "another program (exec), which is not in the trace");
     }
 }
 
 /* What the verify mode of the unwinder has found. */
-static void write_verified(struct collector *c) {
-    uint64_t n = atomic_load_explicit(&c->ring->header->n_verified, memory_order_relaxed);
+static void write_verified(struct collector *c, const struct target *t) {
+    uint64_t n = atomic_load_explicit(&t->ring.header->n_verified, memory_order_relaxed);
     char text[128];
     if (n != 0) {
         snprintf(text, sizeof text, "%" PRIu64 " stacks compared with libunwind, %" PRIu64 " differ", n,
-                 atomic_load_explicit(&c->ring->header->n_differing, memory_order_relaxed));
-        write_note(c, text);
+                 atomic_load_explicit(&t->ring.header->n_differing, memory_order_relaxed));
+        facts_note(c, t, text);
     }
 }
 
-void facts_last(struct collector *c, struct process_end end) {
-    uint64_t peak_bytes = atomic_load_explicit(&c->ring->header->max_rss_bytes, memory_order_relaxed);
-    c->peak_bytes = peak_bytes > c->peak_bytes ? peak_bytes : c->peak_bytes;
-    write_memory(c);
-    write_losses(c);
-    if (c->reader.n_damaged) {
-        write_lost(c, "damaged-ring", c->reader.n_damaged,
+void facts_target_last(struct collector *c, struct target *t, struct process_end end) {
+    uint64_t peak_bytes = atomic_load_explicit(&t->ring.header->max_rss_bytes, memory_order_relaxed);
+    t->peak_bytes = peak_bytes > t->peak_bytes ? peak_bytes : t->peak_bytes;
+    write_memory(c, t);
+    write_losses(c, t);
+    if (t->reader.n_damaged) {
+        write_lost(c, t->index, "damaged-ring", t->reader.n_damaged,
                    "places where the ring had been overwritten and events were skipped", 1);
     }
-    if (c->n_unwritten) {
-        char text[128];
-        snprintf(text, sizeof text, "events that could not be written to the trace (%s)", strerror(c->unwritten_errno));
-        write_lost(c, "not-written", c->n_unwritten, text, 1);
-    }
-    write_verified(c);
+    write_verified(c, t);
+    note_end(c, t, end);
     trace_records_begin(&c->records, TRACE_RECORD_PROCESS_END);
-    trace_records_number(&c->records, c->ring->pid);
+    trace_records_number(&c->records, t->index);
     trace_records_number(&c->records, now_in_trace_ns(c));
     trace_records_number(&c->records, end.kind);
     trace_records_number(&c->records, end.value);
@@ -194,9 +196,12 @@ struct survivor {
     uint64_t oldest_ms;
 };
 
+/* Inherited blocks are of the parent's infos, and not told of. */
 static void count_survivor(void *context, struct live_block block) {
     struct survivor *s = (struct survivor *)context + block.info;
-    s->oldest_ms = s->n_blocks++ == 0 || block.birth_ms < s->oldest_ms ? block.birth_ms : s->oldest_ms;
+    if (block.birth_ms != FORKS_BIRTH_INHERITED) {
+        s->oldest_ms = s->n_blocks++ == 0 || block.birth_ms < s->oldest_ms ? block.birth_ms : s->oldest_ms;
+    }
 }
 
 /* One record of the infos [first, end). */
@@ -219,16 +224,26 @@ static void write_survivors(struct collector *c, const struct survivor *survivor
     trace_records_end(&c->records);
 }
 
-void facts_survivors(struct collector *c) {
-    uint32_t end = c->matcher.infos.n + 1;
+void facts_survivors(struct collector *c, const struct target *t) {
+    uint32_t end = c->matchers.infos.n + 1;
     size_t bytes = end * sizeof(struct survivor);
     struct survivor *survivors = memory_map(bytes);
-    live_map_each(&c->matcher.live, count_survivor, survivors);
-    for (uint32_t first = 0; first < end; first += SURVIVORS_MAX) {
+    live_map_each(&t->matcher.live, count_survivor, survivors);
+    for (uint32_t first = t->first_info; first < end; first += SURVIVORS_MAX) {
         write_survivors(c, survivors, first, end - first < SURVIVORS_MAX ? end : first + SURVIVORS_MAX);
-        collector_flush(c); /* a file block for each */
+        if (end - t->first_info > SURVIVORS_MAX) {
+            collector_flush(c); /* a file block for each */
+        }
     }
     memory_unmap(survivors, bytes);
+}
+
+void facts_count(struct collector *c, const struct target *t) {
+    const struct matcher_counts *n = &t->matcher.counts;
+    c->counts.allocations += n->allocations;
+    c->counts.frees += n->frees;
+    c->counts.undos += n->undos;
+    c->counts.inherited_frees += n->inherited_frees;
 }
 
 void facts_end(struct collector *c) {
@@ -236,7 +251,12 @@ void facts_end(struct collector *c) {
     getrusage(RUSAGE_SELF, &usage);
     uint64_t cpu_us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
                       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-    const struct matcher_counts *n = &c->matcher.counts;
+    const struct matcher_counts *n = &c->counts;
+    if (c->n_unwritten) {
+        char text[128];
+        snprintf(text, sizeof text, "events that could not be written to the trace (%s)", strerror(c->unwritten_errno));
+        write_lost(c, 0, "not-written", c->n_unwritten, text, 1);
+    }
     trace_records_begin(&c->records, TRACE_RECORD_END);
     trace_records_number(&c->records, now_in_trace_ns(c));
     trace_records_number(&c->records, c->encoder.first_event);
@@ -248,5 +268,6 @@ void facts_end(struct collector *c) {
     uint64_t resident_bytes = 0, peak_bytes = 0;
     proc_read_memory((uint32_t)getpid(), &resident_bytes, &peak_bytes);
     trace_records_number(&c->records, peak_bytes);
+    trace_records_number(&c->records, n->inherited_frees);
     trace_records_end(&c->records);
 }

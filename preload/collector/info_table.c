@@ -6,10 +6,28 @@
 #include "memory.h"
 #include "token_model.h"
 
-enum { FIRST_BITS = 10 };
+enum { FIRST_BITS = 10, FIRST_SIZES = 1024 };
 
-void info_table_init(struct info_table *t) {
-    *t = (struct info_table){.bits = FIRST_BITS};
+void info_ids_free(struct info_ids *ids) {
+    memory_unmap(ids->sizes, ids->cap * sizeof *ids->sizes);
+    *ids = (struct info_ids){0};
+}
+
+static uint32_t next_id(struct info_ids *ids, uint64_t size_bytes) {
+    if (ids->n == TOKEN_INFOS_MAX) { /* 64 GiB of table: memory gives out long before */
+        memory_die();
+    }
+    if (++ids->n >= ids->cap) {
+        uint32_t cap = ids->cap ? ids->cap * 2 : FIRST_SIZES;
+        ids->sizes = memory_grow(ids->sizes, ids->cap * sizeof *ids->sizes, cap * sizeof *ids->sizes);
+        ids->cap = cap;
+    }
+    ids->sizes[ids->n] = size_bytes;
+    return ids->n;
+}
+
+void info_table_init(struct info_table *t, struct info_ids *ids) {
+    *t = (struct info_table){.ids = ids, .bits = FIRST_BITS};
     t->entries = memory_map_spread(sizeof *t->entries << t->bits);
 }
 
@@ -32,12 +50,9 @@ static COLD void grow(struct info_table *t) {
 }
 
 uint32_t info_table_add(struct info_table *t, struct info_entry *at, uint32_t node, uint64_t size_bytes) {
-    if (t->n == TOKEN_INFOS_MAX) { /* 64 GiB of table: memory gives out long before */
-        memory_die();
-    }
-    uint32_t id = ++t->n;
+    uint32_t id = next_id(t->ids, size_bytes);
     *at = (struct info_entry){.size_bytes = size_bytes, .node = node, .id = id};
-    if ((uint64_t)t->n * 2 > (uint64_t)1 << t->bits) {
+    if ((uint64_t)++t->n * 2 > (uint64_t)1 << t->bits) {
         grow(t);
     }
     return id;

@@ -1,7 +1,7 @@
 /* info_table.h - intern (ring node, requested size) to a dense info id, once.
  *
- * A growing hash with linear probing at half load: 1-2 ns, nothing is ever removed. A mark, when there are marks, starts
- * an empty table with ids going on: that is all that makes an info belong to a mark.
+ * A growing hash with linear probing at half load: 1-2 ns, nothing is ever removed. Each process has a table of its own, with ids that all share:
+ * that is all that makes an info belong to a process. (A mark, when there are marks, starts an empty table, too.)
  */
 #ifndef SEEP_COLLECTOR_INFO_TABLE_H
 #define SEEP_COLLECTOR_INFO_TABLE_H
@@ -16,13 +16,23 @@ struct info_entry {
     uint32_t id; /* 0 = empty place */
 };
 
-struct info_table {
-    struct info_entry *entries;
-    uint32_t bits;
-    uint32_t n; /* ids handed out */
+/* The infos of all processes. */
+struct info_ids {
+    uint32_t n;      /* handed out */
+    uint64_t *sizes; /* in bytes, by id */
+    uint32_t cap;
 };
 
-void info_table_init(struct info_table *t);
+struct info_table {
+    struct info_ids *ids;
+    struct info_entry *entries;
+    uint32_t bits;
+    uint32_t n; /* in this table */
+};
+
+void info_ids_free(struct info_ids *ids);
+
+void info_table_init(struct info_table *t, struct info_ids *ids);
 void info_table_free(struct info_table *t);
 
 /* Give the entry at the empty place `at` the next id. Returns it; the entry is not valid after that (the table grows). */

@@ -1,6 +1,7 @@
 /* live_map.c - see live_map.h. */
 #include "live_map.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include "memory.h"
@@ -106,20 +107,54 @@ struct live_block live_map_take_other(struct live_map *map, uint64_t address) {
     return block;
 }
 
-void live_map_each(const struct live_map *map, void (*visit)(void *context, struct live_block block), void *context) {
+void live_map_each_place(struct live_map *map, void (*visit)(void *context, struct live_block *block), void *context) {
     for (uint32_t leaf = 1; leaf < map->n_leaves; leaf++) {
-        const struct live_block *places = live_map_place(map, leaf, 0);
+        struct live_block *places = live_map_place(map, leaf, 0);
         uint32_t n_left = map->states[leaf].n_alive;
         for (uint32_t i = 0; n_left != 0 && i < LIVE_LEAF_SLOTS; i++) {
             if (places[i].info != 0) {
-                visit(context, places[i]);
+                visit(context, &places[i]);
                 n_left--;
             }
         }
     }
     for (uint64_t i = 0; map->others.n != 0 && i < (uint64_t)1 << map->others.bits; i++) {
         if (map->others.entries[i].block.info != 0) {
-            visit(context, map->others.entries[i].block);
+            visit(context, &map->others.entries[i].block);
+        }
+    }
+}
+
+struct look {
+    void (*visit)(void *context, struct live_block block);
+    void *context;
+};
+
+static void look_at(void *context, struct live_block *block) {
+    const struct look *look = context;
+    look->visit(look->context, *block);
+}
+
+void live_map_each(const struct live_map *map, void (*visit)(void *context, struct live_block block), void *context) {
+    struct live_map same = *map; /* its blocks are only looked at */
+    struct look look = {.visit = visit, .context = context};
+    live_map_each_place(&same, look_at, &look);
+}
+
+void live_map_copy(struct live_map *to, const struct live_map *from) {
+    live_map_init(to, from->flat != NULL);
+    for (uint32_t leaf = 1; leaf < from->n_leaves; leaf++) {
+        if (from->states[leaf].n_alive == 0) {
+            continue;
+        }
+        uint32_t made = live_map_leaf_new(to, from->states[leaf].page);
+        to->states[made].n_alive = from->states[leaf].n_alive;
+        memcpy(live_map_place(to, made, 0), live_map_place(from, leaf, 0), leaf_bytes);
+    }
+    for (uint64_t i = 0; from->others.n != 0 && i < (uint64_t)1 << from->others.bits; i++) {
+        const struct address_entry *e = &from->others.entries[i];
+        if (e->block.info != 0) {
+            live_map_put_other(to, e->address, e->block);
         }
     }
 }

@@ -52,7 +52,13 @@ struct live_map {
 void live_map_init(struct live_map *map, bool want_flat);
 void live_map_free(struct live_map *map);
 
-/* Call visit for every live block, in no order. */
+/* Make another map of the same blocks. */
+void live_map_copy(struct live_map *to, const struct live_map *from);
+
+/* Call visit for every live block, in no order. It may change the block's birth. */
+void live_map_each_place(struct live_map *map, void (*visit)(void *context, struct live_block *block), void *context);
+
+/* The same, to look at. */
 void live_map_each(const struct live_map *map, void (*visit)(void *context, struct live_block block), void *context);
 
 /* The block that is alive at the address, {0} if none. */

@@ -5,8 +5,8 @@
 
 enum { WAIT_NS = 1000 * 1000 * 1000 };
 
-void log_reader_init(struct log_reader *l, const struct ring_map *ring) {
-    *l = (struct log_reader){.ring = ring};
+void log_reader_init(struct log_reader *l, const struct ring_map *ring, uint32_t process) {
+    *l = (struct log_reader){.ring = ring, .process = process, .origin.process = TRACE_NO_PROCESS};
 }
 
 void log_reader_free(struct log_reader *l) {
@@ -22,7 +22,7 @@ static void take_string(struct byte_reader *r, struct trace_records *records) {
     byte_reader_take(r, end ? 1 : 0);
 }
 
-static void process_record(struct byte_reader *r, struct trace_records *records, uint64_t ns) {
+static void process_record(const struct log_reader *l, struct byte_reader *r, struct trace_records *records, uint64_t ns) {
     struct ring_log_process p;
     const uint8_t *head = byte_reader_take(r, sizeof p);
     if (!head) {
@@ -30,7 +30,13 @@ static void process_record(struct byte_reader *r, struct trace_records *records,
     }
     memcpy(&p, head, sizeof p);
     trace_records_begin(records, TRACE_RECORD_PROCESS);
+    trace_records_number(records, l->process);
     trace_records_number(records, p.pid);
+    trace_records_number(records, l->origin.kind);
+    trace_records_number(records, l->origin.process);
+    trace_records_number(records, p.epoch);
+    trace_records_number(records, l->origin.inherited_blocks);
+    trace_records_number(records, l->origin.inherited_bytes);
     trace_records_number(records, p.ppid);
     trace_records_number(records, ns);
     take_string(r, records);
@@ -46,7 +52,7 @@ static void process_record(struct byte_reader *r, struct trace_records *records,
     trace_records_end(records);
 }
 
-static void module_record(struct byte_reader *r, struct trace_records *records, uint32_t pid) {
+static void module_record(const struct log_reader *l, struct byte_reader *r, struct trace_records *records) {
     struct ring_log_module m;
     const uint8_t *head = byte_reader_take(r, sizeof m);
     if (!head) {
@@ -59,7 +65,7 @@ static void module_record(struct byte_reader *r, struct trace_records *records, 
     }
     trace_records_begin(records, TRACE_RECORD_MODULE);
     trace_records_number(records, m.id);
-    trace_records_number(records, pid);
+    trace_records_number(records, l->process);
     trace_records_number(records, m.epoch);
     trace_records_number(records, m.bias);
     trace_records_number(records, m.start);
@@ -69,7 +75,7 @@ static void module_record(struct byte_reader *r, struct trace_records *records, 
     trace_records_end(records);
 }
 
-static void epoch_record(struct byte_reader *r, struct trace_records *records, uint32_t pid) {
+static void epoch_record(const struct log_reader *l, struct byte_reader *r, struct trace_records *records) {
     struct ring_log_epoch e;
     const uint8_t *head = byte_reader_take(r, sizeof e);
     if (!head) {
@@ -81,7 +87,7 @@ static void epoch_record(struct byte_reader *r, struct trace_records *records, u
         return;
     }
     trace_records_begin(records, TRACE_RECORD_EPOCH);
-    trace_records_number(records, pid);
+    trace_records_number(records, l->process);
     trace_records_number(records, e.epoch);
     trace_records_number(records, e.n_gone);
     for (uint32_t i = 0; i < e.n_gone; i++) {
@@ -92,27 +98,27 @@ static void epoch_record(struct byte_reader *r, struct trace_records *records, u
     trace_records_end(records);
 }
 
-static void note_record(struct byte_reader *r, struct trace_records *records, uint32_t pid) {
+static void note_record(const struct log_reader *l, struct byte_reader *r, struct trace_records *records) {
     trace_records_begin(records, TRACE_RECORD_NOTE);
-    trace_records_number(records, pid);
+    trace_records_number(records, l->process);
     take_string(r, records);
     trace_records_end(records);
 }
 
-static void convert(const struct ring_log_record *head, struct byte_reader *r, struct trace_records *records,
-                    const struct clock_scale *clock) {
+static void convert(const struct log_reader *l, const struct ring_log_record *head, struct byte_reader *r,
+                    struct trace_records *records, const struct clock_scale *clock) {
     switch (head->type) {
     case RING_LOG_PROCESS:
-        process_record(r, records, clock_scale_ns(clock, head->stamp));
+        process_record(l, r, records, clock_scale_ns(clock, head->stamp));
         break;
     case RING_LOG_MODULE:
-        module_record(r, records, head->pid);
+        module_record(l, r, records);
         break;
     case RING_LOG_EPOCH:
-        epoch_record(r, records, head->pid);
+        epoch_record(l, r, records);
         break;
     case RING_LOG_NOTE:
-        note_record(r, records, head->pid);
+        note_record(l, r, records);
         break;
     default: /* of a newer shim */
         break;
@@ -133,7 +139,7 @@ static uint32_t take_record(struct log_reader *l, struct trace_records *records,
     l->copy.n = 0;
     byte_buf_append(&l->copy, unit + head_bytes, head.payload_bytes);
     struct byte_reader r = byte_reader_over(l->copy.bytes, l->copy.n);
-    convert(&head, &r, records, clock);
+    convert(l, &head, &r, records, clock);
     return head.n_units;
 }
 

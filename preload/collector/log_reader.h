@@ -14,14 +14,23 @@
 #include "ring_map.h"
 #include "trace_records.h"
 
+/* What the trace is told of a process besides what its own log says. */
+struct log_origin {
+    uint32_t kind;    /* enum trace_origin */
+    uint32_t process; /* that it came from, or TRACE_NO_PROCESS */
+    uint64_t inherited_blocks, inherited_bytes;
+};
+
 struct log_reader {
     const struct ring_map *ring;
-    uint32_t at; /* next unit */
+    uint32_t process;         /* index */
+    struct log_origin origin; /* to be filled in before the first reading */
+    uint32_t at;              /* next unit */
     uint64_t waiting_since_ns;
     struct byte_buf copy; /* the record being read: the original may change under us */
 };
 
-void log_reader_init(struct log_reader *l, const struct ring_map *ring);
+void log_reader_init(struct log_reader *l, const struct ring_map *ring, uint32_t process);
 void log_reader_free(struct log_reader *l);
 
 /* Turn all that has been committed into records. is_dead: nothing will be committed any more. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ enum { EXIT_INCOMPLETE = 1, EXIT_NOT_STARTED = 2, FIRST_FREE_FD = 3 };
 
 static struct collector collector;
 static struct ring_map ring;
+static char *ring_base; /* see collect.h */
 static int status_fd = -1;
 
 static const char *new_output; /* while the trace has been made and recording has not begun; else NULL */
@@ -153,12 +155,38 @@ static void attach(const char *name, int fd) {
     }
 }
 
+/* What the names of all rings of the tree begin with. */
+static void find_ring_base(const char *ring_path) {
+    static const char mark[] = ".ring-";
+    char *end = NULL;
+    ring_base = strdup(ring_path ? ring_path : "");
+    for (char *at = ring_base; at && (at = strstr(at, mark)); at++) {
+        end = at;
+    }
+    if (end) {
+        *end = '\0';
+        collector.ring_base = ring_base;
+    }
+}
+
+/* A descriptor for each process, of which there may be many. */
+static void raise_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(const struct options *o, int output_fd) {
+    find_ring_base(o->ring_path);
     int result = collector_run(&collector);
     if (o->ring_path && !o->is_offline) {
         unlink(o->ring_path);
     }
+    ring.header = NULL;
     collector_free(&collector);
+    free(ring_base);
     close(output_fd);
     return result == 0 ? 0 : EXIT_INCOMPLETE;
 }
@@ -182,10 +210,12 @@ static int run_online(const struct options *o) {
     if (status_fd >= 0) {
         answer("ok\n");
     }
-    process_watch_close(&collector.watch); /* it is among what gets closed */
+    struct process_watch *watch = &collector.targets[0]->watch;
+    process_watch_close(watch); /* it is among what gets closed */
     close_all_but(fd);
-    process_watch_open(&collector.watch, o->pid ? o->pid : ring.pid);
+    process_watch_open(watch, o->pid ? o->pid : ring.pid);
     leave_host();
+    raise_descriptors();
     return run(o, fd);
 }
 

@@ -8,29 +8,41 @@ enum {
     PREFETCH_EVENTS = 20, /* how far ahead cache lines are asked for: without it, half of the time goes into waiting */
 };
 
-void matcher_init(struct matcher *m, const struct ring_map *ring, struct merge *merge, struct thread_table *threads,
-                  struct clock_scale *clock, struct encoder *encoder) {
-    *m = (struct matcher){.merge = merge, .threads = threads, .clock = clock, .encoder = encoder};
+void matcher_space_init(struct matcher_space *space) {
+    *space = (struct matcher_space){.tokens = memory_map(MATCHER_TOKENS * sizeof *space->tokens),
+                                    .token_threads = memory_map(MATCHER_TOKENS * sizeof *space->token_threads)};
+    merge_space_init(&space->window);
+}
+
+void matcher_space_free(struct matcher_space *space) {
+    merge_space_free(&space->window);
+    info_ids_free(&space->infos);
+    memory_unmap(space->tokens, MATCHER_TOKENS * sizeof *space->tokens);
+    memory_unmap(space->token_threads, MATCHER_TOKENS * sizeof *space->token_threads);
+    *space = (struct matcher_space){0};
+}
+
+void matcher_init(struct matcher *m, const struct ring_map *ring, uint32_t process, struct merge *merge,
+                  struct thread_table *threads, struct clock_scale *clock, struct encoder *encoder,
+                  struct matcher_space *space) {
+    *m = (struct matcher){.merge = merge, .threads = threads, .clock = clock, .encoder = encoder, .space = space};
     live_map_init(&m->live, true);
-    info_table_init(&m->infos);
-    stack_table_init(&m->stacks, ring);
+    info_table_init(&m->infos, &space->infos);
+    stack_table_init(&m->stacks, ring, process, &space->stacks);
     m->is_sampled = ring->header->sample_bytes != 0;
-    m->tokens = memory_map(MATCHER_TOKENS * sizeof *m->tokens);
-    m->token_threads = memory_map(MATCHER_TOKENS * sizeof *m->token_threads);
 }
 
 void matcher_free(struct matcher *m) {
     live_map_free(&m->live);
     info_table_free(&m->infos);
     stack_table_free(&m->stacks);
-    memory_unmap(m->tokens, MATCHER_TOKENS * sizeof *m->tokens);
-    memory_unmap(m->token_threads, MATCHER_TOKENS * sizeof *m->token_threads);
+    forks_free(&m->forks);
     *m = (struct matcher){0};
 }
 
 ALWAYS_INLINE void push(struct matcher *m, uint32_t thread, uint32_t token) {
-    m->tokens[m->n_tokens] = token;
-    m->token_threads[m->n_tokens++] = thread;
+    m->space->tokens[m->n_tokens] = token;
+    m->space->token_threads[m->n_tokens++] = thread;
 }
 
 static COLD void clock_tick(struct matcher *m, uint64_t stamp) {
@@ -53,6 +65,14 @@ static COLD uint32_t info_new(struct matcher *m, struct info_entry *at, const st
     return id;
 }
 
+ALWAYS_INLINE bool is_inherited(struct live_block block) {
+    return block.birth_ms == FORKS_BIRTH_INHERITED;
+}
+
+ALWAYS_INLINE uint64_t *count_of_frees(struct matcher *m, struct live_block block) {
+    return UNLIKELY(is_inherited(block)) ? &m->counts.inherited_frees : &m->counts.frees;
+}
+
 /* What was alive at the address of a new allocation: perhaps an event with the same stamp frees it, otherwise nobody told
  * us. Returns whether the allocation has to wait for that event (and nothing has changed). */
 static COLD bool end_unseen(struct matcher *m, uint32_t i, const struct ring_event *e, struct live_block before,
@@ -62,7 +82,7 @@ static COLD bool end_unseen(struct matcher *m, uint32_t i, const struct ring_eve
         return true;
     }
     push(m, e->thread, token_free(before.info));
-    m->counts.frees++;
+    *count_of_frees(m, before) += 1;
     m->counts.implicit_frees++;
     return false;
 }
@@ -81,7 +101,8 @@ ALWAYS_INLINE bool apply_alloc(struct matcher *m, uint32_t i, const struct ring_
         return false;
     }
     uint32_t info = LIKELY(entry->id != 0) ? entry->id : info_new(m, entry, e);
-    struct live_block block = {.info = info, .birth_ms = m->now_ms < UINT32_MAX ? (uint32_t)m->now_ms : UINT32_MAX};
+    struct live_block block = {
+        .info = info, .birth_ms = m->now_ms < FORKS_BIRTH_INHERITED ? (uint32_t)m->now_ms : FORKS_BIRTH_INHERITED - 1};
     struct live_block before = live_map_put(&m->live, e->address, e->size_bytes, block);
     if (UNLIKELY(before.info != 0) && end_unseen(m, i, e, before, may_wait)) {
         return false;
@@ -106,7 +127,7 @@ ALWAYS_INLINE bool apply_free(struct matcher *m, uint32_t i, const struct ring_e
     } else {
         bool is_temporary = e->kind == RING_FREE && t->last_address == e->address && t->last_info == block.info;
         push(m, e->thread, is_temporary ? TOKEN_FREE_LAST : token_free(block.info));
-        m->counts.frees++;
+        *count_of_frees(m, block) += 1;
         t->is_free_temporary = is_temporary;
         t->last_info = is_temporary ? 0 : t->last_info;
     }
@@ -136,7 +157,19 @@ static COLD void apply_undo(struct matcher *m, const struct ring_event *e) {
     }
     t->last_info = t->is_free_temporary ? t->free_block.info : t->last_info;
     push(m, e->thread, TOKEN_UNDO);
-    m->counts.undos++;
+    if (is_inherited(t->free_block)) {
+        m->counts.inherited_frees--;
+    } else {
+        m->counts.undos++;
+    }
+}
+
+static COLD void apply_rare(struct matcher *m, const struct ring_event *e) {
+    if (e->kind == RING_UNDO) {
+        apply_undo(m, e);
+    } else {
+        forks_add(&m->forks, (uint32_t)e->address, &m->live, m->space->infos.sizes);
+    }
 }
 
 ALWAYS_INLINE void apply_at(struct matcher *m, uint32_t i) {
@@ -154,7 +187,7 @@ ALWAYS_INLINE void apply_at(struct matcher *m, uint32_t i) {
                 return;
             }
         } else {
-            apply_undo(m, e);
+            apply_rare(m, e);
             return;
         }
     }
@@ -174,7 +207,7 @@ void matcher_apply(struct matcher *m) {
     }
     if (m->encoder->n_events == 0) {
         uint64_t ns = clock_scale_ns(m->clock, merge_at(m->merge, 0)->stamp);
-        uint64_t floor_ns = m->now_ms * NS_PER_MS;
+        uint64_t floor_ns = m->encoder->clock_ms * NS_PER_MS; /* of what came before, from whichever process */
         encoder_set_start(m->encoder, ns > floor_ns ? ns : floor_ns);
     }
     m->n_tokens = 0;
@@ -184,5 +217,5 @@ void matcher_apply(struct matcher *m) {
         }
         apply_at(m, i);
     }
-    encoder_add(m->encoder, m->tokens, m->token_threads, m->n_tokens);
+    encoder_add(m->encoder, m->space->tokens, m->space->token_threads, m->n_tokens);
 }

@@ -5,6 +5,8 @@
  *   allocation over a live block   its free was not seen: a free of it first, counted as implicit
  *   free of an unknown address     no token, counted
  *   free of the thread's last allocation (same address, same info, no other allocation of that thread since): temporary
+ *   free of a block that came with a fork     a free of the parent's info, counted apart
+ *   fork                           what is alive is copied for the child, no token
  *   undo                           only if the thread's last event was that free: the block is back as it was
  * Budget   live map 1-3 ns, info 1-2 ns an event
  */
@@ -15,6 +17,7 @@
 
 #include "clock_scale.h"
 #include "encoder.h"
+#include "forks.h"
 #include "info_table.h"
 #include "live_map.h"
 #include "merge.h"
@@ -26,6 +29,16 @@ enum { MATCHER_TOKENS = MERGE_EVENTS * 2 }; /* an event makes at most two */
 struct matcher_counts {
     uint64_t allocations, frees, undos;
     uint64_t implicit_frees, unknown_frees, dropped_undos;
+    uint64_t inherited_frees; /* of blocks that came with a fork, and not undone; not among the frees and undos */
+};
+
+/* What the matchers of all processes share. */
+struct matcher_space {
+    struct merge_space window;
+    struct info_ids infos;
+    struct stack_ids stacks;
+    uint32_t *tokens;
+    uint32_t *token_threads;
 };
 
 struct matcher {
@@ -36,8 +49,8 @@ struct matcher {
     struct live_map live;
     struct info_table infos;
     struct stack_table stacks;
-    uint32_t *tokens;
-    uint32_t *token_threads;
+    struct forks forks;
+    struct matcher_space *space;
     uint32_t n_tokens;
     uint64_t now_ms;
     uint64_t next_ms_stamp; /* the clock shows another millisecond from here on */
@@ -45,8 +58,13 @@ struct matcher {
     bool is_sampled; /* frees of blocks that were not recorded may be among the events */
 };
 
-void matcher_init(struct matcher *m, const struct ring_map *ring, struct merge *merge, struct thread_table *threads,
-                  struct clock_scale *clock, struct encoder *encoder);
+void matcher_space_init(struct matcher_space *space);
+void matcher_space_free(struct matcher_space *space);
+
+/* process: the index of the one that the ring is of. */
+void matcher_init(struct matcher *m, const struct ring_map *ring, uint32_t process, struct merge *merge,
+                  struct thread_table *threads, struct clock_scale *clock, struct encoder *encoder,
+                  struct matcher_space *space);
 void matcher_free(struct matcher *m);
 
 /* Apply the window that merge has made and pass its tokens to the encoder. */

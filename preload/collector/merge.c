@@ -13,21 +13,28 @@ enum {
     SPAN_BITS_MAX = 44,
 };
 
-void merge_init(struct merge *m, struct ring_reader *reader) {
-    *m = (struct merge){.reader = reader, .span = (uint64_t)1 << SPAN_FIRST_BITS};
+void merge_space_init(struct merge_space *s) {
+    s->events = memory_map(MERGE_EVENTS * sizeof *s->events);
+    s->keys = memory_map(MERGE_EVENTS * sizeof *s->keys);
+    s->other_keys = memory_map(MERGE_EVENTS * sizeof *s->other_keys);
+}
+
+void merge_space_free(struct merge_space *s) {
+    memory_unmap(s->events, MERGE_EVENTS * sizeof *s->events);
+    memory_unmap(s->keys, MERGE_EVENTS * sizeof *s->keys);
+    memory_unmap(s->other_keys, MERGE_EVENTS * sizeof *s->other_keys);
+    *s = (struct merge_space){0};
+}
+
+void merge_init(struct merge *m, struct ring_reader *reader, struct merge_space *space) {
+    *m = (struct merge){.reader = reader, .space = space, .span = (uint64_t)1 << SPAN_FIRST_BITS};
     uint32_t cap_slots = reader->ring->cap_slots;
-    m->events = memory_map(MERGE_EVENTS * sizeof *m->events);
-    m->keys = memory_map(MERGE_EVENTS * sizeof *m->keys);
-    m->other_keys = memory_map(MERGE_EVENTS * sizeof *m->other_keys);
     m->active = memory_map(cap_slots * sizeof *m->active);
     m->saved = memory_map(cap_slots * sizeof *m->saved);
 }
 
 void merge_free(struct merge *m) {
     uint32_t cap_slots = m->reader->ring->cap_slots;
-    memory_unmap(m->events, MERGE_EVENTS * sizeof *m->events);
-    memory_unmap(m->keys, MERGE_EVENTS * sizeof *m->keys);
-    memory_unmap(m->other_keys, MERGE_EVENTS * sizeof *m->other_keys);
     memory_unmap(m->active, cap_slots * sizeof *m->active);
     memory_unmap(m->saved, cap_slots * sizeof *m->saved);
     *m = (struct merge){0};
@@ -45,8 +52,8 @@ void merge_begin(struct merge *m) {
 
 /* Events that were published too late for their place come as soon as possible. */
 static COLD void count_late(struct merge *m, uint32_t first, uint32_t n) {
-    for (uint32_t i = first; i < n && m->events[i].stamp < m->merged_stamp; i++) {
-        m->events[i].stamp = m->merged_stamp;
+    for (uint32_t i = first; i < n && m->space->events[i].stamp < m->merged_stamp; i++) {
+        m->space->events[i].stamp = m->merged_stamp;
         m->n_late++;
     }
 }
@@ -54,7 +61,7 @@ static COLD void count_late(struct merge *m, uint32_t first, uint32_t n) {
 static uint32_t read_slot(struct merge *m, uint32_t slot, uint64_t end, uint32_t n) {
     struct slot_cursor *c = &m->reader->cursors[slot];
     bool is_late = c->peek < m->merged_stamp;
-    uint32_t got = ring_reader_read(m->reader, c, end, m->events + n, MERGE_EVENTS - n);
+    uint32_t got = ring_reader_read(m->reader, c, end, m->space->events + n, MERGE_EVENTS - n);
     if (UNLIKELY(is_late)) {
         count_late(m, n, n + got);
     }
@@ -119,20 +126,20 @@ static void sort_by_digit(const uint64_t *from, uint64_t *to, uint32_t n, uint32
 static void sort_window(struct merge *m, uint64_t begin) {
     uint64_t all = 0;
     for (uint32_t i = 0; i < m->n; i++) {
-        uint64_t since = m->events[i].stamp - begin;
+        uint64_t since = m->space->events[i].stamp - begin;
         all |= since;
-        m->keys[i] = since << MERGE_INDEX_BITS | i;
+        m->space->keys[i] = since << MERGE_INDEX_BITS | i;
     }
     m->is_sorted = true;
     if (m->n <= INSERTION_MAX) {
-        sort_by_insertion(m->keys, m->n);
+        sort_by_insertion(m->space->keys, m->n);
         return;
     }
     for (uint32_t shift = 0; all >> shift != 0; shift += DIGIT_BITS) {
-        sort_by_digit(m->keys, m->other_keys, m->n, shift + MERGE_INDEX_BITS);
-        uint64_t *sorted = m->other_keys;
-        m->other_keys = m->keys;
-        m->keys = sorted;
+        sort_by_digit(m->space->keys, m->space->other_keys, m->n, shift + MERGE_INDEX_BITS);
+        uint64_t *sorted = m->space->other_keys;
+        m->space->other_keys = m->space->keys;
+        m->space->keys = sorted;
     }
 }
 
@@ -141,7 +148,7 @@ static void take_alone(struct merge *m) {
     m->n = read_slot(m, m->active[0], m->reader->watermark, 0);
     m->is_sorted = false;
     if (m->n != 0) {
-        m->merged_stamp = m->events[m->n - 1].stamp;
+        m->merged_stamp = m->space->events[m->n - 1].stamp;
     }
 }
 
@@ -211,9 +218,9 @@ bool merge_prefer(struct merge *m, uint32_t i) {
     uint32_t thread = merge_at(m, k)->thread;
     for (uint32_t to = i, from = i + 1; from <= k; from++) {
         if (merge_at(m, from)->thread == thread) {
-            uint64_t key = m->keys[from];
-            memmove(&m->keys[to + 1], &m->keys[to], (from - to) * sizeof key);
-            m->keys[to++] = key;
+            uint64_t key = m->space->keys[from];
+            memmove(&m->space->keys[to + 1], &m->space->keys[to], (from - to) * sizeof key);
+            m->space->keys[to++] = key;
         }
     }
     return true;

@@ -21,11 +21,16 @@ enum {
     MERGE_EVENTS = 1 << MERGE_INDEX_BITS, /* of a window; with keys some 400 KiB, so that they stay in the L2 cache */
 };
 
-struct merge {
-    struct ring_reader *reader;
+/* Room for a window; those of several processes take turns. */
+struct merge_space {
     struct ring_event *events;
     uint64_t *keys; /* relative time << MERGE_INDEX_BITS | index; sorted when is_sorted */
     uint64_t *other_keys;
+};
+
+struct merge {
+    struct ring_reader *reader;
+    struct merge_space *space;
     uint32_t n;
     bool is_sorted;        /* events are to be taken by keys; otherwise as they stand */
     uint64_t merged_stamp; /* everything older has been handed out */
@@ -36,7 +41,11 @@ struct merge {
     struct slot_cursor *saved; /* of the active slots, to go back to */
 };
 
-void merge_init(struct merge *m, struct ring_reader *reader);
+void merge_space_init(struct merge_space *space);
+void merge_space_free(struct merge_space *space);
+
+/* Windows stay valid until another merge of the same space goes on. */
+void merge_init(struct merge *m, struct ring_reader *reader, struct merge_space *space);
 void merge_free(struct merge *m);
 
 /* Choose the slots to take from; after each ring_reader_observe. */
@@ -47,7 +56,7 @@ bool merge_next(struct merge *m);
 
 /* The i-th event in order. */
 ALWAYS_INLINE struct ring_event *merge_at(const struct merge *m, uint32_t i) {
-    return &m->events[m->is_sorted ? m->keys[i] & (MERGE_EVENTS - 1) : i];
+    return &m->space->events[m->is_sorted ? m->space->keys[i] & (MERGE_EVENTS - 1) : i];
 }
 
 /* Event i does not fit what is alive. If one with the same stamp, of another thread and with the opposite effect on the

@@ -24,7 +24,8 @@ static const char *header_check(const struct ring_header *h, uint64_t file_bytes
     if (h->file_bytes > file_bytes) {
         return "a ring cut short";
     }
-    if (!is_region_ok(&h->slots, sizeof(struct ring_slot), h->file_bytes) ||
+    if (!is_region_ok(&h->joins, sizeof(struct ring_join), h->file_bytes) ||
+        !is_region_ok(&h->slots, sizeof(struct ring_slot), h->file_bytes) ||
         !is_region_ok(&h->log, RING_LOG_UNIT_BYTES, h->file_bytes) ||
         !is_region_ok(&h->nodes, sizeof(struct ring_node), h->file_bytes) ||
         !is_region_ok(&h->chunks, sizeof(struct ring_chunk), h->file_bytes)) {
@@ -34,10 +35,12 @@ static const char *header_check(const struct ring_header *h, uint64_t file_bytes
 }
 
 static void regions_take(struct ring_map *ring, uint8_t *base, const struct ring_header *h) {
+    ring->joins = (struct ring_join *)(base + h->joins.off);
     ring->slots = (struct ring_slot *)(base + h->slots.off);
     ring->log = base + h->log.off;
     ring->nodes = (const struct ring_node *)(base + h->nodes.off);
     ring->chunks = (struct ring_chunk *)(base + h->chunks.off);
+    ring->cap_joins = h->joins.cap < RING_JOINS ? h->joins.cap : RING_JOINS;
     ring->cap_slots = h->slots.cap;
     ring->cap_log = h->log.cap;
     ring->cap_nodes = h->nodes.cap;

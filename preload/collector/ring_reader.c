@@ -13,8 +13,8 @@ enum {
     FIRST_FINISHED = 1024,
 };
 
-void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads) {
-    *r = (struct ring_reader){.ring = ring, .threads = threads, .cap_finished = FIRST_FINISHED};
+void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads, uint32_t process) {
+    *r = (struct ring_reader){.ring = ring, .threads = threads, .serials.process = process, .cap_finished = FIRST_FINISHED};
     r->cursors = memory_map(ring->cap_slots * sizeof *r->cursors);
     r->finished = memory_map(r->cap_finished * sizeof *r->finished);
     r->last_stamp = ring->start_stamp;
@@ -23,6 +23,7 @@ void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct
 void ring_reader_free(struct ring_reader *r) {
     memory_unmap(r->cursors, r->ring->cap_slots * sizeof *r->cursors);
     memory_unmap(r->finished, r->cap_finished * sizeof *r->finished);
+    thread_serials_free(&r->serials);
     *r = (struct ring_reader){0};
 }
 
@@ -50,7 +51,7 @@ static bool enter(struct ring_reader *r, struct slot_cursor *c, uint32_t chunk) 
     c->stamp = head->base_stamp > c->stamp ? head->base_stamp : c->stamp;
     struct thread_facts facts = {
         .serial = head->thread_serial, .pid = head->pid, .tid = head->tid, .start_stamp = c->stamp};
-    c->thread = thread_table_find(r->threads, &facts);
+    c->thread = thread_table_find(r->threads, &r->serials, &facts);
     return true;
 }
 

@@ -35,7 +35,7 @@ struct ring_event {
     uint64_t size_bytes; /* of an allocation */
     uint32_t node;
     uint32_t thread : 28; /* index */
-    uint32_t kind : 4;    /* RING_ALLOC, RING_FREE, RING_FREE_LATER or RING_UNDO */
+    uint32_t kind : 4;    /* RING_ALLOC, RING_FREE, RING_FREE_LATER, RING_UNDO or RING_FORK (its serial for address) */
 };
 
 struct slot_cursor {
@@ -55,6 +55,7 @@ struct slot_cursor {
 struct ring_reader {
     const struct ring_map *ring;
     struct thread_table *threads;
+    struct thread_serials serials;
     struct slot_cursor *cursors;
     uint32_t n_slots;
     uint32_t *finished; /* chunks read to the end, to be given back */
@@ -66,7 +67,8 @@ struct ring_reader {
     uint64_t n_read_chunks;
 };
 
-void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads);
+/* process: the index of the one that the ring is of. */
+void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads, uint32_t process);
 void ring_reader_free(struct ring_reader *r);
 
 /* Look at all slots: set the watermark and each cursor's peek.

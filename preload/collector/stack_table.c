@@ -1,13 +1,15 @@
 /* stack_table.c - see stack_table.h. */
 #include "stack_table.h"
 
+#include <stdbool.h>
+
 enum {
     FIRST_ENTRIES = 1024,
     DEPTH_MAX = 1 << 20, /* no real stack is as deep: the tree has been overwritten */
 };
 
-void stack_table_init(struct stack_table *t, const struct ring_map *ring) {
-    *t = (struct stack_table){.nodes = ring->nodes, .cap_nodes = ring->cap_nodes};
+void stack_table_init(struct stack_table *t, const struct ring_map *ring, uint32_t process, struct stack_ids *ids) {
+    *t = (struct stack_table){.ids = ids, .process = process, .nodes = ring->nodes, .cap_nodes = ring->cap_nodes};
 }
 
 void stack_table_free(struct stack_table *t) {
@@ -36,9 +38,23 @@ struct path_step {
     uint64_t ip;
 };
 
+/* The root of the process's first epoch. */
+static uint32_t define_first_root(struct stack_table *t, struct encoder *encoder) {
+    if (t->process != 0 && t->first_root == 0) {
+        t->first_root = ++t->ids->n;
+        encoder_define_stack(encoder, t->first_root, 0, 0, trace_root_ip(t->process, 0));
+    }
+    return t->first_root;
+}
+
+/* In the ring the root of an epoch is a node without parent whose ip is the epoch's number. */
+static bool is_root(const struct path_step *step) {
+    return step->parent == 0 && step->ip < RING_EPOCHS_MAX;
+}
+
 uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint32_t node) {
     if (node == 0 || node >= t->cap_nodes) {
-        return 0;
+        return define_first_root(t, encoder);
     }
     reserve(t, node);
     t->path.n = 0;
@@ -47,20 +63,29 @@ uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint
     while (at != 0 && !t->entries[at].is_defined) {
         struct path_step step = {.node = at, .parent = t->nodes[at].parent, .ip = t->nodes[at].ip};
         if (step.parent >= at || ++depth > DEPTH_MAX || (step.parent == 0 && step.ip == 0)) {
-            return 0;
+            return define_first_root(t, encoder);
         }
         byte_buf_append(&t->path, &step, sizeof step);
         at = step.parent;
     }
-    uint32_t parent = at ? t->entries[at].stack : 0;
-    uint64_t parent_ip = at ? t->entries[at].ip : 0;
     const struct path_step *steps = (const struct path_step *)(const void *)t->path.bytes;
+    uint32_t parent = 0;
+    uint64_t parent_ip = 0;
+    if (at) {
+        parent = t->entries[at].stack;
+        parent_ip = t->entries[at].ip;
+    } else if (!is_root(&steps[depth - 1])) {
+        parent = define_first_root(t, encoder);
+        parent_ip = parent ? trace_root_ip(t->process, 0) : 0;
+    }
     while (depth-- > 0) {
-        uint32_t id = ++t->n;
-        encoder_define_stack(encoder, id, parent, parent_ip, steps[depth].ip);
-        t->entries[steps[depth].node] = (struct stack_entry){.ip = steps[depth].ip, .stack = id, .is_defined = 1};
+        const struct path_step *step = &steps[depth];
+        uint64_t ip = is_root(step) ? trace_root_ip(t->process, (uint32_t)step->ip) : step->ip;
+        uint32_t id = ++t->ids->n;
+        encoder_define_stack(encoder, id, parent, parent_ip, ip);
+        t->entries[step->node] = (struct stack_entry){.ip = ip, .stack = id, .is_defined = 1};
         parent = id;
-        parent_ip = steps[depth].ip;
+        parent_ip = ip;
     }
     return parent;
 }

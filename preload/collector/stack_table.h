@@ -1,7 +1,7 @@
 /* stack_table.h - give the ring's tree nodes their stack ids of the trace, on first use.
  *
  * The ring numbers nodes as hooks of all threads found them; many are ancestors that no event names. The trace numbers
- * only what is needed, parents first. The node array belongs to the traced process: ids out of range and parents that are
+ * only what is needed, parents first, below a root of each process's own. The node array belongs to the traced process: ids out of range and parents that are
  * not smaller than their child (the contract, and what makes every walk end) lead to stack 0, the unknown.
  */
 #ifndef SEEP_COLLECTOR_STACK_TABLE_H
@@ -20,16 +20,23 @@ struct stack_entry {
     uint32_t is_defined;
 };
 
+/* The stacks of all processes. */
+struct stack_ids {
+    uint32_t n; /* defined */
+};
+
 struct stack_table {
+    struct stack_ids *ids;
+    uint32_t process;    /* index */
+    uint32_t first_root; /* stack id of the root of epoch 0; 0 = not defined, or process 0's */
     const struct ring_node *nodes;
     uint32_t cap_nodes;
     struct stack_entry *entries; /* by node */
     uint32_t cap_entries;
-    uint32_t n;           /* stacks defined */
     struct byte_buf path; /* nodes to define, leaf first */
 };
 
-void stack_table_init(struct stack_table *t, const struct ring_map *ring);
+void stack_table_init(struct stack_table *t, const struct ring_map *ring, uint32_t process, struct stack_ids *ids);
 void stack_table_free(struct stack_table *t);
 
 /* The stack id of a node; it and its ancestors are defined in the encoder's block where they are new. */

@@ -16,20 +16,24 @@ void thread_table_init(struct thread_table *t) {
 void thread_table_free(struct thread_table *t) {
     memory_unmap(t->threads, t->cap * sizeof *t->threads);
     memory_unmap(t->facts, t->cap * sizeof *t->facts);
-    memory_unmap(t->by_serial, t->cap_serials * sizeof *t->by_serial);
     *t = (struct thread_table){0};
 }
 
-static uint32_t *place_of_serial(struct thread_table *t, uint32_t serial) {
-    uint32_t cap = t->cap_serials ? t->cap_serials : FIRST_SERIALS;
+void thread_serials_free(struct thread_serials *s) {
+    memory_unmap(s->by_serial, s->cap * sizeof *s->by_serial);
+    *s = (struct thread_serials){0};
+}
+
+static uint32_t *place_of_serial(struct thread_serials *s, uint32_t serial) {
+    uint32_t cap = s->cap ? s->cap : FIRST_SERIALS;
     while (cap <= serial) {
         cap *= 2;
     }
-    if (cap > t->cap_serials) {
-        t->by_serial = memory_grow(t->by_serial, t->cap_serials * sizeof *t->by_serial, cap * sizeof *t->by_serial);
-        t->cap_serials = cap;
+    if (cap > s->cap) {
+        s->by_serial = memory_grow(s->by_serial, s->cap * sizeof *s->by_serial, cap * sizeof *s->by_serial);
+        s->cap = cap;
     }
-    return &t->by_serial[serial];
+    return &s->by_serial[serial];
 }
 
 static uint32_t add(struct thread_table *t, const struct thread_facts *facts) {
@@ -44,11 +48,12 @@ static uint32_t add(struct thread_table *t, const struct thread_facts *facts) {
     return t->n++;
 }
 
-uint32_t thread_table_find(struct thread_table *t, const struct thread_facts *facts) {
+uint32_t thread_table_find(struct thread_table *t, struct thread_serials *serials, const struct thread_facts *facts) {
     uint32_t serial = facts->serial <= SERIALS_MAX ? facts->serial : 0;
-    uint32_t *place = place_of_serial(t, serial);
+    uint32_t *place = place_of_serial(serials, serial);
     if (*place == 0) {
         *place = add(t, facts) + 1;
+        t->facts[*place - 1].process = serials->process;
     }
     return *place - 1;
 }

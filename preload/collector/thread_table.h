@@ -1,6 +1,6 @@
-/* thread_table.h - the threads of the target: dense indices for the trace, and what the matcher remembers of each.
+/* thread_table.h - the threads of all processes: dense indices for the trace, and what the matcher remembers of each.
  *
- * A chunk carries the serial of the thread that wrote it; slots are reused, serials are not. The name is read when the
+ * A chunk carries the serial of the thread that wrote it, which is of its process; slots are reused, serials are not. The name is read when the
  * thread is first seen (it may be gone a moment later) and once more after a while, because most names are set by the
  * thread itself after its first allocation.
  */
@@ -26,6 +26,7 @@ struct thread {
 
 /* What the trace says of a thread; apart from struct thread, which is touched with every event. */
 struct thread_facts {
+    uint32_t process; /* index */
     uint32_t serial, pid, tid;
     uint64_t start_stamp;
     char name[PROC_NAME_BYTES];
@@ -35,16 +36,23 @@ struct thread_table {
     struct thread *threads;
     struct thread_facts *facts;
     uint32_t n, cap;
-    uint32_t *by_serial; /* index + 1; 0 = not seen */
-    uint32_t cap_serials;
     uint32_t n_announced; /* have a THREAD record */
     uint32_t n_renamed;   /* have been asked for their name again */
+};
+
+/* The threads of one process. */
+struct thread_serials {
+    uint32_t process;    /* index */
+    uint32_t *by_serial; /* index + 1; 0 = not seen */
+    uint32_t cap;
 };
 
 void thread_table_init(struct thread_table *t);
 void thread_table_free(struct thread_table *t);
 
+void thread_serials_free(struct thread_serials *serials);
+
 /* The index of the thread with that serial, added if it is new. Serials beyond all reason share one. */
-uint32_t thread_table_find(struct thread_table *t, const struct thread_facts *facts);
+uint32_t thread_table_find(struct thread_table *t, struct thread_serials *serials, const struct thread_facts *facts);
 
 #endif

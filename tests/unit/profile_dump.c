@@ -59,7 +59,7 @@ static void put_lists(struct json_out *j, const struct profile *p) {
 
 int main(int argc, char **argv) {
     struct profile p;
-    if (argc != 2 || profile_load(&p, argv[1], NULL, NULL) != 0) {
+    if (argc != 2 || profile_load(&p, argv[1], 0, NULL, NULL) != 0) {
         profile_free(&p);
         return 3;
     }

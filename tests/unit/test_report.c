@@ -448,7 +448,7 @@ static void check_text(void) {
     make_profile(&hand_made);
     struct symbolizer *s = symbolizer_open(&hand_made, NULL, NULL);
     struct sites sites;
-    sites_build(&sites, &hand_made, s, 0, 2);
+    sites_build(&sites, &hand_made, s, 2);
     struct report report = {.profile = &hand_made, .sites = &sites, .symbolizer = s, .top = 2, .stacks = 1};
     char *text = NULL;
     size_t n_bytes;

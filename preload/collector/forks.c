@@ -1,0 +1,67 @@
+/* forks.c - see forks.h. */
+#include "forks.h"
+
+#include <string.h>
+
+#include "clock_scale.h"
+#include "memory.h"
+
+static void drop(struct forks *f, uint32_t i) {
+    live_map_free(&f->copies[i].live);
+    memmove(&f->copies[i], &f->copies[i + 1], (--f->n - i) * sizeof *f->copies);
+}
+
+void forks_free(struct forks *f) {
+    while (f->n > 0) {
+        drop(f, f->n - 1);
+    }
+    memory_unmap(f->copies, FORKS_MAX * sizeof *f->copies);
+    *f = (struct forks){0};
+}
+
+struct sum {
+    const uint64_t *sizes;
+    uint64_t blocks, bytes;
+};
+
+static void add_inherited(void *context, struct live_block *block) {
+    struct sum *sum = context;
+    block->birth_ms = FORKS_BIRTH_INHERITED;
+    sum->blocks++;
+    sum->bytes += sum->sizes[block->info];
+}
+
+void forks_add(struct forks *f, uint32_t serial, const struct live_map *live, const uint64_t *sizes) {
+    if (!f->copies) {
+        f->copies = memory_map(FORKS_MAX * sizeof *f->copies);
+    }
+    if (f->n == FORKS_MAX) {
+        drop(f, 0);
+    }
+    struct fork_copy *copy = &f->copies[f->n++];
+    struct sum sum = {.sizes = sizes};
+    *copy = (struct fork_copy){.serial = serial, .made_ns = clock_mono_ns()};
+    live_map_copy(&copy->live, live);
+    live_map_each_place(&copy->live, add_inherited, &sum);
+    copy->blocks = sum.blocks;
+    copy->bytes = sum.bytes;
+}
+
+bool forks_take(struct forks *f, uint32_t serial, struct fork_copy *copy) {
+    for (uint32_t i = 0; i < f->n; i++) {
+        if (f->copies[i].serial == serial) {
+            *copy = f->copies[i];
+            f->copies[i].live = (struct live_map){0};
+            drop(f, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+void forks_expire(struct forks *f, uint64_t age_ns) {
+    uint64_t now_ns = clock_mono_ns();
+    while (f->n > 0 && now_ns - f->copies[0].made_ns > age_ns) {
+        drop(f, 0);
+    }
+}

@@ -1,0 +1,68 @@
+/* joins.c - see joins.h. */
+#include "joins.h"
+
+#include <string.h>
+
+#include "clock_scale.h"
+
+static bool is_pending(const struct joins *j, uint32_t place) {
+    for (uint32_t i = 0; i < j->n_pending; i++) {
+        if (j->pending[i] == place) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void forget(struct joins *j, uint32_t i) {
+    memmove(&j->pending[i], &j->pending[i + 1], (--j->n_pending - i) * sizeof *j->pending);
+}
+
+void joins_refresh(struct joins *j, const struct ring_map *ring) {
+    uint32_t n = atomic_load_explicit(&ring->header->next_join, memory_order_acquire);
+    if (n - j->seen > ring->cap_joins) {
+        j->seen = n - ring->cap_joins; /* all places, once */
+    }
+    for (; j->seen != n; j->seen++) {
+        uint32_t place = j->seen % ring->cap_joins;
+        if (!is_pending(j, place) && j->n_pending < RING_JOINS) {
+            j->pending[j->n_pending++] = (uint16_t)place;
+        }
+    }
+}
+
+bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *join) {
+    for (uint32_t i = 0; i < j->n_pending;) {
+        struct ring_join *place = &ring->joins[j->pending[i]];
+        uint32_t state = atomic_load_explicit(&place->state, memory_order_acquire);
+        if (state == RING_JOIN_CLAIMED) {
+            i++;
+            continue;
+        }
+        forget(j, i);
+        if (state == RING_JOIN_READY || state == RING_JOIN_FAILED) {
+            memcpy(join, place, sizeof *join);
+            atomic_store_explicit(&join->state, state, memory_order_relaxed);
+            atomic_store_explicit(&place->state, RING_JOIN_FREE, memory_order_release);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool joins_are_expected(struct joins *j, const struct ring_map *ring, uint64_t age_ns) {
+    bool is_expected = false;
+    uint64_t now_ns = clock_mono_ns();
+    for (uint32_t i = 0; i < j->n_pending; i++) {
+        struct ring_join *place = &ring->joins[j->pending[i]];
+        uint32_t claimed = RING_JOIN_CLAIMED;
+        if (atomic_load_explicit(&place->state, memory_order_acquire) != RING_JOIN_CLAIMED) {
+            is_expected = true; /* ready since */
+        } else if (now_ns - place->claimed_ns < age_ns) {
+            is_expected = true;
+        } else {
+            atomic_compare_exchange_strong(&place->state, &claimed, RING_JOIN_FREE);
+        }
+    }
+    return is_expected;
+}

@@ -1,0 +1,44 @@
+/* target.c - see target.h. */
+#include "target.h"
+
+#include <stdlib.h>
+
+#include "memory.h"
+
+void target_init(struct target *t, const struct ring_map *ring, uint32_t index, uint32_t watched_pid,
+                 const struct target_space *space) {
+    *t = (struct target){
+        .index = index, .ring = *ring, .parent = TRACE_NO_PROCESS, .first_info = space->matchers->infos.n + 1};
+    ring_reader_init(&t->reader, &t->ring, space->threads, index);
+    merge_init(&t->merge, &t->reader, &space->matchers->window);
+    matcher_init(&t->matcher, &t->ring, index, &t->merge, space->threads, space->clock, space->encoder, space->matchers);
+    log_reader_init(&t->log, &t->ring, index);
+    process_watch_open(&t->watch, watched_pid);
+}
+
+void target_free(struct target *t) {
+    process_watch_close(&t->watch);
+    log_reader_free(&t->log);
+    matcher_free(&t->matcher);
+    merge_free(&t->merge);
+    ring_reader_free(&t->reader);
+    ring_map_detach(&t->ring);
+    free(t->ring_path);
+    *t = (struct target){0};
+}
+
+void target_inherit(struct target *t, struct fork_copy *copy) {
+    live_map_free(&t->matcher.live);
+    t->matcher.live = copy->live;
+    t->log.origin.inherited_blocks = copy->blocks;
+    t->log.origin.inherited_bytes = copy->bytes;
+    copy->live = (struct live_map){0};
+}
+
+bool target_is_alive(struct target *t, bool must_check) {
+    if (!process_watch_is_alive(&t->watch)) {
+        return false;
+    }
+    t->has_execed = t->has_execed || (must_check && process_watch_has_execed(&t->watch));
+    return !t->has_execed;
+}

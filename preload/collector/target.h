@@ -1,0 +1,70 @@
+/* target.h - one traced process: its ring, and what is known of it.
+ *
+ *   ring_map ─► ring_reader ─► merge ─► matcher ─► the trace, which all targets share
+ *
+ * A process that calls exec becomes another target of the same pid.
+ */
+#ifndef SEEP_COLLECTOR_TARGET_H
+#define SEEP_COLLECTOR_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attributes.h"
+#include "clock_scale.h"
+#include "joins.h"
+#include "log_reader.h"
+#include "matcher.h"
+#include "merge.h"
+#include "process_watch.h"
+#include "ring_map.h"
+#include "ring_reader.h"
+#include "thread_table.h"
+
+struct target {
+    uint32_t index; /* the process's number in the trace */
+    struct ring_map ring;
+    struct ring_reader reader;
+    struct merge merge;
+    struct matcher matcher;
+    struct log_reader log;
+    struct process_watch watch;
+    struct joins joins;
+    char *ring_path; /* NULL = it has no name */
+
+    uint32_t fork_serial; /* of the mark in its parent's events that it still waits for; 0 = none */
+    uint32_t parent;      /* index of the target that it came from */
+    uint64_t waits_since_ns;
+    bool has_execed;
+    uint32_t first_info; /* no info below is its own */
+    bool is_started;     /* its PROCESS record is there, and its events are read */
+    bool is_finished;    /* all is read and told; it stays while others may join by its ring */
+
+    uint64_t resident_bytes, peak_bytes; /* as last seen */
+    uint64_t memory_written[2];
+    uint64_t lost_written[RING_N_LOST];
+};
+
+/* What targets share. */
+struct target_space {
+    struct thread_table *threads;
+    struct clock_scale *clock;
+    struct encoder *encoder;
+    struct matcher_space *matchers;
+};
+
+/* Begin with an attached ring.
+ *
+ * watched_pid  0 if it is dead
+ * Memory       the ring becomes the target's; target_free() */
+void target_init(struct target *t, const struct ring_map *ring, uint32_t index, uint32_t watched_pid,
+                 const struct target_space *space);
+void target_free(struct target *t);
+
+/* Start with what was alive in its parent at the fork. */
+void target_inherit(struct target *t, struct fork_copy *copy);
+
+/* Whether anything more can come from it. must_check: whether it has called exec is asked for, too (that it has joined anew tells this as well). */
+bool target_is_alive(struct target *t, bool must_check);
+
+#endif

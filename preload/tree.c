@@ -1,0 +1,165 @@
+/* tree.c - see tree.h. */
+#include "tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "event_buf.h"
+#include "hook.h"
+#include "modules.h"
+#include "option_syntax.h"
+#include "ring_file.h"
+#include "stack_intern.h"
+#include "sys.h"
+#include "thread_state.h"
+
+static __thread struct ring_join *place
+    __attribute__((tls_model("initial-exec"))); /* for the child that this thread is about to fork */
+
+/* ---- fork ---- */
+
+void tree_before_fork(void) {
+    int saved = errno;
+    struct thread_state *t = thread_current;
+    place = NULL;
+    if (!t) {
+        t = thread_attach();
+    }
+    if (hook_is_ready(t)) {
+        uint32_t serial = atomic_fetch_add_explicit(&ring->n_forks, 1, memory_order_relaxed) + 1;
+        place = ring_join_claim(ring);
+        if (place) {
+            place->fork_serial = serial;
+            hook_enter(t, (uint64_t)__builtin_frame_address(0));
+            event_put_fork(t, serial);
+            hook_leave(t, THREAD_READY);
+        }
+    }
+    errno = saved;
+}
+
+bool tree_has_place(void) {
+    return place != NULL;
+}
+
+static void fill(struct ring_join *join, uint64_t number, enum ring_join_state state) {
+    join->pid = (uint32_t)sys_getpid();
+    join->ppid = (uint32_t)getppid();
+    join->ring_number = number;
+    atomic_store_explicit(&join->state, state, memory_order_release);
+}
+
+bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)(bool is_forked)) {
+    struct ring_join *join = place;
+    place = NULL;
+    bool is_made = ring_replace(ring_path);
+    if (is_made) {
+        thread_states_begin_child();
+        modules_begin_child();
+        stack_begin_child();
+        fill_ring(true);
+        atomic_store(&ring->collector_state, RING_COLLECTOR_RUNNING);
+    }
+    fill(join, number, is_made ? RING_JOIN_READY : RING_JOIN_FAILED);
+    ring_forget_parent();
+    return is_made;
+}
+
+/* ---- exec ---- */
+
+/* Map the start of the first process's ring: header and joins. NULL if it is not there, or nobody reads it any more. */
+static struct ring_header *map_first(const char *path, size_t *bytes) {
+    struct ring_header *header = MAP_FAILED;
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size >= sizeof *header) {
+        *bytes = (size_t)st.st_size;
+        header = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (header == MAP_FAILED) {
+        return NULL;
+    }
+    const struct ring_region *joins = &header->joins;
+    bool is_good = memcmp(header->magic, RING_MAGIC, sizeof header->magic) == 0 && header->version == RING_VERSION &&
+                   joins->unit_bytes == sizeof(struct ring_join) && joins->cap && joins->cap <= RING_JOINS &&
+                   joins->off < *bytes && (*bytes - joins->off) / joins->unit_bytes >= joins->cap &&
+                   atomic_load_explicit(&header->collector_state, memory_order_acquire) == RING_COLLECTOR_RUNNING;
+    if (!is_good) {
+        munmap(header, *bytes);
+        return NULL;
+    }
+    return header;
+}
+
+bool tree_is_open(const char *first_ring) {
+    size_t bytes;
+    struct ring_header *first = map_first(first_ring, &bytes);
+    if (first) {
+        munmap(first, bytes);
+    }
+    return first != NULL;
+}
+
+bool tree_join_by_exec(const char *first_ring, uint64_t number) {
+    size_t bytes;
+    struct ring_header *first = map_first(first_ring, &bytes);
+    struct ring_join *join = first ? ring_join_claim(first) : NULL;
+    if (join) {
+        join->fork_serial = 0;
+        fill(join, number, RING_JOIN_READY);
+        atomic_fetch_add_explicit(&first->wake, 1, memory_order_relaxed);
+        sys_futex_wake(&first->wake);
+    }
+    if (first) {
+        munmap(first, bytes);
+    }
+    return join != NULL;
+}
+
+/* ---- environment ---- */
+
+enum { ENTRIES_MAX = 1 << 16 };
+
+/* A place in environ for another entry. */
+static char **add_entry(void) {
+    size_t n = 0;
+    while (environ[n] && n < ENTRIES_MAX) {
+        n++;
+    }
+    char **larger = sys_map_private((n + 2) * sizeof *larger);
+    if (!larger) {
+        return NULL;
+    }
+    memcpy(larger, environ, n * sizeof *larger);
+    environ = larger;
+    return &larger[n];
+}
+
+void tree_export(const char *first_ring, bool follow) {
+    static const char name[] = "SEEP_OPTIONS=";
+    char **entry = environ;
+    while (*entry && strncmp(*entry, name, sizeof name - 1) != 0) {
+        entry++;
+    }
+    entry = *entry ? entry : add_entry();
+    char *value = entry ? sys_map_private(sizeof name + OPTIONS_BYTES_MAX) : NULL;
+    if (!value) {
+        return;
+    }
+    struct text text = text_over(value, sizeof name + OPTIONS_BYTES_MAX - 1);
+    text_add(&text, *entry ? *entry : name);
+    text_add(&text, text.start[text.n - 1] == '=' ? "" : ":");
+    text_add(&text, follow ? "tree=" : "off");
+    option_escape(&text, follow ? first_ring : "");
+    if (!text.is_cut) {
+        *entry = value;
+    }
+}

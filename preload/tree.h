@@ -1,0 +1,35 @@
+/* tree.h - the processes that this one starts: fork children and programs run by exec record into the same trace.
+ *
+ * A fork child takes a ring of its own before fork() returns there, while it still has its parent's rights and files, and enters itself into its
+ * parent's joins. A program started by exec finds the ring of the tree's first process in its environment (SEEP_OPTIONS, tree). See ring.h.
+ */
+#ifndef SEEP_TREE_H
+#define SEEP_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attributes.h"
+
+/* Before a fork: put a mark into the events of this thread, and claim a place for the child. Nothing where the thread is inside a hook (a signal
+ * handler forks): that child is not traced. Context: any thread, async-signal-safe */
+void tree_before_fork(void);
+
+/* Whether tree_before_fork() has prepared for the child that runs here. Only once. */
+bool tree_has_place(void);
+
+/* In the child: make its ring. ring_path: where; number: the second one in its name; fill: what says in it who is traced. Returns false if
+ * it cannot be made, and nothing is traced then. Context: async-signal-safe, no other thread */
+MUST_CHECK bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)(bool is_forked));
+
+/* A program started by exec: whether the tree whose first ring is that file is being collected. */
+bool tree_is_open(const char *first_ring);
+
+/* Enter this process, whose ring is ready, into that ring's joins. Returns false if it cannot be. */
+MUST_CHECK bool tree_join_by_exec(const char *first_ring, uint64_t number);
+
+/* Have programs started by exec find the tree: add it to SEEP_OPTIONS in the environment. follow false: have them not be traced.
+ * Context: before the program's own code runs */
+void tree_export(const char *first_ring, bool follow);
+
+#endif

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -36,9 +37,26 @@ const char *lifecycle_executable(void) {
     return executable;
 }
 
+/* A path in a buffer of its own, absolute where the current directory can be told. */
+static struct text absolute_path(char *buf, size_t cap, const char *path) {
+    struct text text = text_over(buf, cap);
+    if (path[0] != '/' && getcwd(buf, cap)) {
+        text.n = strlen(buf);
+        text_add(&text, "/");
+        path += path[0] == '.' && path[1] == '/' ? 2 : 0;
+    }
+    text_add(&text, path);
+    return text;
+}
+
+/* Without /proc (a bare chroot) it is the name that the kernel was asked to run. */
 static void read_executable(void) {
     ssize_t n = readlink("/proc/self/exe", executable, sizeof executable - 1);
+    const char *asked = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
     executable[n > 0 ? n : 0] = '\0';
+    if (n <= 0 && asked && absolute_path(executable, sizeof executable, asked).is_cut) {
+        executable[0] = '\0';
+    }
 }
 
 /* The log's first record: who is traced. */
@@ -51,6 +69,10 @@ static void log_process(void) {
     size_t path_bytes = strlen(executable) + 1;
     memcpy(command, executable, path_bytes);
     ssize_t n = sys_read_file("/proc/self/cmdline", command + path_bytes, COMMAND_BYTES_MAX - path_bytes - 1);
+    if (n <= 0) {
+        memcpy(command + path_bytes, executable, path_bytes); /* no /proc: at least the program */
+        n = (ssize_t)path_bytes;
+    }
     size_t all = path_bytes + (size_t)(n > 0 ? n : 0);
     if (command[all - 1] != '\0') {
         command[all++] = '\0'; /* cut at the buffer's end */
@@ -75,12 +97,7 @@ static bool choose_paths(void) {
         return false;
     }
     /* The collector unlinks the ring at the end, from another directory. */
-    struct text text = text_over(ring_path, sizeof ring_path);
-    if (output[0] != '/' && getcwd(ring_path, sizeof ring_path)) {
-        text.n = strlen(ring_path);
-        text_add(&text, "/");
-    }
-    text_add(&text, output);
+    struct text text = absolute_path(ring_path, sizeof ring_path, output);
     text_add(&text, ".ring-");
     text_add_number(&text, pid);
     text_add(&text, "-");

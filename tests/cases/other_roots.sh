@@ -198,6 +198,28 @@ case_links_of_a_root() {
     nameless 'no names for /srv/plain: cannot read root/srv/plain'
 }
 
+# .gnu_debuglink names a file beside the program, below .debug, or below usr/lib/debug; all in the root.
+case_debug_link_of_a_root() {
+    objcopy --only-keep-debug "$plain" names.debug
+    mkdir bin
+    strip -o bin/plain "$plain"
+    objcopy --add-gnu-debuglink=names.debug bin/plain
+    traced_plain bin/plain
+    mv root/srv root/progs
+    ln -s /progs root/srv
+    for folder in progs progs/.debug usr/lib/debug/srv; do
+        mkdir -p root/$folder
+        mv names.debug root/$folder/
+        read_root --sysroot root
+        agrees plain
+        mv root/$folder/names.debug .
+    done
+    make_other
+    mv other.debug root/progs/names.debug
+    read_root --sysroot root
+    nameless 'fewer names for /srv/plain: root/srv/names.debug is of another build'
+}
+
 case_directories_that_are_not_there() {
     status_of 3 "$SEEP" run -o a.seep -- "$plain" 2>err
     : >file

@@ -82,6 +82,10 @@ case_bare_root() {
     read_root --sysroot root
     agrees random_threads
     [ "$(json report.json '.processes[0].executable')" = /srv/random_threads ] || fail "the program has no name"
+    # What only /proc tells is not known, which is not 0.
+    "$SEEP" report root/a.seep --sysroot root >text
+    has text '^collector: [0-9.]+s of CPU time$'
+    [ "$(json report.json .trace.collector.memory_bytes)" = null ] || fail "the collector's memory is made up"
     (cd root && no_leftovers)
     [ "$(find root -maxdepth 1 -type f | sort | tr '\n' ' ')" = 'root/a.seep root/books ' ] || fail "left behind: $(ls root)"
 }

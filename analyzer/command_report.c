@@ -27,14 +27,16 @@ static const char help[] =
     "      --top N               sites of each section (10) or of the JSON document (all)\n"
     "      --stacks N            stacks of each site (5)\n"
     "      --pid PID             only this process\n"
-    "      --sysroot DIR         look for the program's files below DIR\n"
-    "      --debug-dir DIR       look for files with the right build-id anywhere below DIR\n"
+    "      --sysroot DIR         look for the program and its libraries below DIR, the root that they had\n"
+    "      --debug-dir DIR[:DIR…]\n"
+    "                            look there for files and debug files, by their build-id; may be repeated\n"
     "  -h, --help                this\n"
     "\n"
     "exit status: 0 done, 2 usage, 3 unreadable trace or unwritable report. seep(1) has the JSON keys.\n";
 
 struct options {
-    const char *path, *sysroot, *debug_dir;
+    const char *path, *sysroot;
+    char *debug_dirs; /* separated by colons */
     size_t top, stacks;
     enum site_order order;
     uint32_t pid;
@@ -91,11 +93,9 @@ static int parse_option(struct options *o, int code, const char *value) {
         o->has_pid = true;
         return status;
     case 'r':
-        o->sysroot = value;
-        return 0;
+        return option_sysroot(value, &o->sysroot);
     case 'd':
-        o->debug_dir = value;
-        return 0;
+        return option_debug_dirs(value, &o->debug_dirs);
     case 'h':
         o->is_help = true;
         return 0;
@@ -145,7 +145,7 @@ static bool has_process(const struct profile *profile, uint32_t pid) {
 }
 
 static int render(const struct options *o, const struct profile *profile) {
-    struct symbolizer *symbolizer = symbolizer_open(profile, o->sysroot, o->debug_dir);
+    struct symbolizer *symbolizer = symbolizer_open(profile, o->sysroot, o->debug_dirs);
     struct sites sites;
     sites_build(&sites, profile, symbolizer, o->top);
     struct report report = {.profile = profile,
@@ -169,32 +169,36 @@ static int render(const struct options *o, const struct profile *profile) {
     return SEEP_EXIT_DONE;
 }
 
-int report_main(int argc, char **argv) {
-    struct options o;
-    if (parse_options(&o, argc, argv) != 0) {
-        return SEEP_EXIT_USAGE;
-    }
-    if (o.is_help) {
-        fputs(help, stdout);
-        return SEEP_EXIT_DONE;
-    }
+/* Returns the exit status. */
+static int report_trace(const struct options *o) {
     struct profile profile;
     struct progress progress;
     int status = SEEP_EXIT_UNREADABLE;
     progress_start(&progress);
-    bool is_loaded = profile_load(&profile, o.path, o.pid, progress_update, &progress) == 0;
+    bool is_loaded = profile_load(&profile, o->path, o->pid, progress_update, &progress) == 0;
     progress_end(&progress);
-    if (!is_loaded) {
-        goto out;
+    if (is_loaded) {
+        report_warn_incomplete(&profile);
     }
-    report_warn_incomplete(&profile);
-    if (o.has_pid && !has_process(&profile, o.pid)) {
-        diag_error("%s: no process %u in this trace", o.path, o.pid);
+    if (is_loaded && o->has_pid && !has_process(&profile, o->pid)) {
+        diag_error("%s: no process %u in this trace", o->path, o->pid);
         status = SEEP_EXIT_USAGE;
-        goto out;
+    } else if (is_loaded) {
+        status = render(o, &profile);
     }
-    status = render(&o, &profile);
-out:
     profile_free(&profile);
+    return status;
+}
+
+int report_main(int argc, char **argv) {
+    struct options o;
+    int status = SEEP_EXIT_USAGE;
+    if (parse_options(&o, argc, argv) == 0) {
+        if (o.is_help) {
+            fputs(help, stdout);
+        }
+        status = o.is_help ? SEEP_EXIT_DONE : report_trace(&o);
+    }
+    free(o.debug_dirs);
     return status;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "text.h"
 
 enum {
     SCRIPT_DEPTH_MAX = 4, /* a script's interpreter may be a script; Linux allows as many */
@@ -72,8 +73,8 @@ static bool is_privileged(int fd, const struct stat *st, char *why, size_t cap) 
     return false;
 }
 
-/* Has a 64-bit program a dynamic linker? */
-static bool has_interpreter(int fd, const Elf64_Ehdr *head) {
+/* The dynamic linker of a 64-bit program. Returns false if it has none; cut to cap. */
+static bool read_interpreter(int fd, const Elf64_Ehdr *head, char *path, size_t cap) {
     for (unsigned i = 0; i < head->e_phnum && i < PROGRAM_HEADERS_MAX; i++) {
         Elf64_Phdr segment;
         off_t off = (off_t)(head->e_phoff + (Elf64_Off)i * head->e_phentsize);
@@ -81,6 +82,8 @@ static bool has_interpreter(int fd, const Elf64_Ehdr *head) {
             break;
         }
         if (segment.p_type == PT_INTERP) {
+            ssize_t n = pread(fd, path, segment.p_filesz < cap ? segment.p_filesz : cap - 1, (off_t)segment.p_offset);
+            path[n > 0 ? n : 0] = '\0';
             return true;
         }
     }
@@ -102,6 +105,7 @@ static unsigned our_machine(void) {
 
 static bool elf_takes_preload(int fd, const Elf64_Ehdr *head, char *why, size_t cap) {
     unsigned machine = our_machine();
+    char interpreter[PATH_MAX];
     if (head->e_ident[EI_CLASS] != ELFCLASS64) {
         snprintf(why, cap, "is a 32-bit program; seep traces 64-bit ones only");
         return false;
@@ -110,8 +114,12 @@ static bool elf_takes_preload(int fd, const Elf64_Ehdr *head, char *why, size_t 
         snprintf(why, cap, "is for another kind of processor than this seep; use the seep built for that");
         return false;
     }
-    if (!has_interpreter(fd, head)) {
+    if (!read_interpreter(fd, head, interpreter, sizeof interpreter)) {
         snprintf(why, cap, "is statically linked, so no library can be loaded into it; link it dynamically to trace it");
+        return false;
+    }
+    if (strncmp(text_base_name(interpreter), "ld-musl-", 8) == 0) {
+        snprintf(why, cap, "is built for musl, and libseep.so for glibc; build it for glibc to trace it");
         return false;
     }
     return true;

@@ -117,9 +117,11 @@ static void text_numbers(const struct profile *p) {
     double ratio = p->file_bytes ? (double)p->raw_bytes / (double)p->file_bytes : 0;
     printf("%-12s %" PRIu64 " bytes, %.3f an event; deflated to 1/%.1f of %" PRIu64 "\n", "file", p->file_bytes, per_event,
            ratio, p->raw_bytes);
-    if (p->collector_cpu_ns || p->collector_rss_bytes) {
+    if (p->collector_rss_bytes) {
         printf("%-12s %.3f s CPU, %.1f MB peak resident\n", "collector", (double)p->collector_cpu_ns / one_second_ns,
                (double)p->collector_rss_bytes / 1e6);
+    } else if (p->collector_cpu_ns) {
+        printf("%-12s %.3f s CPU\n", "collector", (double)p->collector_cpu_ns / one_second_ns);
     } else {
         printf("%-12s what it took is not known\n", "collector");
     }

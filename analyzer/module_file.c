@@ -2,7 +2,6 @@
 #include "module_file.h"
 
 #include <elfutils/libdwelf.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <libelf.h>
 #include <stdio.h>
@@ -13,16 +12,39 @@
 #include <zlib.h>
 
 #include "diag.h"
+#include "rooted_open.h"
 
-/* Paths come from the trace: a FIFO must not make us wait and a device must not be read. */
-static int open_regular(const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat st;
-    if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
-        close(fd);
-        fd = -1;
+enum { BUILD_ID_MAX = 64 };
+
+static char *concat(const char *a, const char *b, const char *c) {
+    size_t n_bytes = strlen(a) + strlen(b) + strlen(c) + 1;
+    char *s = xalloc(n_bytes);
+    snprintf(s, n_bytes, "%s%s%s", a, b, c);
+    return s;
+}
+
+static void add_place(struct file_finder *finder, const char *root, char *folder, bool is_given) {
+    finder->places = xgrow(finder->places, finder->n_places, &finder->cap_places, sizeof *finder->places);
+    finder->places[finder->n_places++] = (struct debug_place){.root = root, .folder = folder, .is_given = is_given};
+}
+
+void file_finder_init(struct file_finder *finder, const char *sysroot, const char *debug_dirs, uint64_t start_real_ns) {
+    static const char debug[] = "/usr/lib/debug";
+    *finder = (struct file_finder){.start_real_ns = start_real_ns};
+    for (const char *dir = debug_dirs ? debug_dirs : ""; *dir;) {
+        size_t n = strcspn(dir, ":");
+        if (n) {
+            char *folder = xstrndup(dir, n);
+            add_place(finder, NULL, folder, true);
+            add_place(finder, folder, xstrndup(debug, sizeof debug - 1), false);
+        }
+        dir += n + (dir[n] == ':');
     }
-    return fd;
+    if (sysroot) {
+        finder->sysroot = xstrndup(sysroot, strlen(sysroot));
+        add_place(finder, finder->sysroot, xstrndup(debug, sizeof debug - 1), false);
+    }
+    add_place(finder, NULL, xstrndup(debug, sizeof debug - 1), false);
 }
 
 /* Copy the build-id of an open ELF file. Returns its bytes, 0 if it has none or is no ELF file. */
@@ -39,7 +61,7 @@ static size_t read_build_id(int fd, uint8_t *id, size_t cap) {
 }
 
 static bool has_build_id(int fd, const uint8_t *id, size_t n_bytes) {
-    uint8_t found[64];
+    uint8_t found[BUILD_ID_MAX];
     return read_build_id(fd, found, sizeof found) == n_bytes && memcmp(found, id, n_bytes) == 0;
 }
 
@@ -57,6 +79,21 @@ static uint32_t file_crc(int fd) {
     }
 }
 
+/* Has the file names that a stripped one has not? */
+static bool has_names(int fd) {
+    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    size_t names = 0;
+    bool result = false;
+    Elf_Scn *section = elf && elf_getshdrstrndx(elf, &names) == 0 ? elf_nextscn(elf, NULL) : NULL;
+    for (; section && !result; section = elf_nextscn(elf, section)) {
+        GElf_Shdr head;
+        const char *name = gelf_getshdr(section, &head) ? elf_strptr(elf, names, head.sh_name) : NULL;
+        result = name && head.sh_type != SHT_NOBITS && (head.sh_type == SHT_SYMTAB || strcmp(name, ".debug_info") == 0);
+    }
+    elf_end(elf);
+    return result;
+}
+
 /* nftw() hands nothing through to its callback. */
 static struct file_finder *indexing;
 
@@ -65,11 +102,11 @@ static int index_file(const char *path, const struct stat *st, int kind, struct 
     if (kind != FTW_F || !S_ISREG(st->st_mode)) {
         return 0;
     }
-    int fd = open_regular(path);
+    int fd = rooted_open(NULL, path);
     if (fd < 0) {
         return 0;
     }
-    uint8_t id[64];
+    uint8_t id[BUILD_ID_MAX];
     size_t n_bytes = read_build_id(fd, id, sizeof id);
     close(fd);
     if (n_bytes) {
@@ -89,113 +126,152 @@ static int index_file(const char *path, const struct stat *st, int kind, struct 
     return 0;
 }
 
-static void index_debug_dir(struct file_finder *finder) {
+static void index_given_places(struct file_finder *finder) {
     finder->is_indexed = true;
     indexing = finder;
-    if (nftw(finder->debug_dir, index_file, 16, FTW_PHYS) != 0) {
-        diag_warning("cannot read the debug directory: %s", finder->debug_dir);
+    for (size_t i = 0; i < finder->n_places; i++) {
+        const char *folder = finder->places[i].folder;
+        if (finder->places[i].is_given && nftw(folder, index_file, 16, FTW_PHYS) != 0) {
+            diag_warning("cannot read the debug directory: %s", folder);
+        }
     }
 }
 
-enum { N_DEBUG_ROOTS = 3 };
-
-/* The places of debug files in order, as "%s%s"; NULL = not given. */
-static void debug_roots(const struct file_finder *finder, const char *roots[N_DEBUG_ROOTS][2]) {
-    roots[0][0] = finder->debug_dir;
-    roots[0][1] = "";
-    roots[1][0] = finder->sysroot;
-    roots[1][1] = "/usr/lib/debug";
-    roots[2][0] = "/usr/lib/debug";
-    roots[2][1] = "";
+static void reject(struct file_finder *finder, const char *path) {
+    if (!finder->rejected) {
+        finder->rejected = concat(path, "", "");
+    }
 }
 
-/* Open a file if it is the right one: by its build-id, or by its checksum where there is none. Returns a descriptor, or -1. */
-static int open_if_right(const char *path, const uint8_t *id, size_t n_bytes, uint32_t crc) {
-    int fd = open_regular(path);
-    if (fd >= 0 && (n_bytes ? !has_build_id(fd, id, n_bytes) : file_crc(fd) != crc)) {
+/* The file that was expected at fd? By its build-id, or by its checksum where there is none. */
+static bool is_right(struct file_finder *finder, const struct debug_wanted *wanted, int fd, const char *path) {
+    bool is_same = wanted->id_bytes ? has_build_id(fd, wanted->id, wanted->id_bytes) : file_crc(fd) == wanted->crc;
+    if (!is_same) {
+        reject(finder, path);
+    }
+    return is_same && (!wanted->file || !wanted->id_bytes || has_names(fd));
+}
+
+/* Open the file of that name at a place if it is the right one. Returns a descriptor, or -1. */
+static int open_if_right(struct file_finder *finder, const struct debug_place *place, const char *name,
+                         const struct debug_wanted *wanted, char **path) {
+    char *below = concat(place->folder, name, "");
+    int fd = rooted_open(place->root, below);
+    *path = concat(place->root ? place->root : "", below, "");
+    free(below);
+    if (fd >= 0 && !is_right(finder, wanted, fd, *path)) {
         close(fd);
         fd = -1;
+    }
+    if (fd < 0) {
+        free(*path);
+        *path = NULL;
     }
     return fd;
 }
 
-static int open_in_index(struct file_finder *finder, const uint8_t *id, size_t n_bytes, char **path) {
-    if (!finder->debug_dir) {
-        return -1;
+static int open_at_places(struct file_finder *finder, const char *name, const struct debug_wanted *wanted, char **path) {
+    int fd = -1;
+    for (size_t i = 0; fd < 0 && i < finder->n_places; i++) {
+        fd = open_if_right(finder, &finder->places[i], name, wanted, path);
     }
+    return fd;
+}
+
+static int open_in_index(struct file_finder *finder, const struct debug_wanted *wanted, char **path) {
     if (!finder->is_indexed) {
-        index_debug_dir(finder);
+        index_given_places(finder);
     }
-    uint32_t slot = string_pool_id(&finder->build_ids, (const char *)id, n_bytes);
+    uint32_t slot = string_pool_id(&finder->build_ids, (const char *)wanted->id, wanted->id_bytes);
     if (slot >= finder->cap_paths || !finder->paths[slot]) {
         return -1;
     }
-    *path = xstrndup(finder->paths[slot], strlen(finder->paths[slot]));
-    return open_regular(*path);
+    const struct debug_place itself = {.folder = finder->paths[slot]};
+    return open_if_right(finder, &itself, "", wanted, path);
 }
 
-int module_file_by_build_id(struct file_finder *finder, const uint8_t *id, size_t n_bytes, char **path) {
+/* A file that was deleted (replaced by an upgrade) is looked for under its old name; the build-id tells whether what is there
+ * now is the same. */
+static char *path_now(const char *recorded) {
+    static const char deleted[] = " (deleted)";
+    size_t n = strlen(recorded), n_deleted = sizeof deleted - 1;
+    bool is_deleted = n > n_deleted && strcmp(recorded + n - n_deleted, deleted) == 0;
+    return xstrndup(recorded, is_deleted ? n - n_deleted : n);
+}
+
+static int open_by_build_id(struct file_finder *finder, const struct debug_wanted *wanted, char **path) {
+    char name[sizeof "/.build-id/" + 2 * (BUILD_ID_MAX + 1) + sizeof ".debug"];
     *path = NULL;
-    if (n_bytes < 2 || n_bytes > 64) {
+    if (wanted->id_bytes < 2 || wanted->id_bytes > BUILD_ID_MAX) {
         return -1;
     }
-    char hex[2 * 64 + 1];
-    for (size_t i = 0; i < n_bytes; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", id[i]);
+    int n = snprintf(name, sizeof name, "/.build-id/%02x/", wanted->id[0]);
+    for (size_t i = 1; i < wanted->id_bytes; i++) {
+        n += snprintf(name + n, sizeof name - (size_t)n, "%02x", wanted->id[i]);
     }
-    const char *roots[N_DEBUG_ROOTS][2];
-    debug_roots(finder, roots);
-    for (size_t i = 0; i < N_DEBUG_ROOTS; i++) {
-        if (!roots[i][0] || asprintf(path, "%s%s/.build-id/%.2s/%s.debug", roots[i][0], roots[i][1], hex, hex + 2) < 0) {
-            *path = NULL;
-            continue;
-        }
-        int fd = open_if_right(*path, id, n_bytes, 0);
-        if (fd >= 0) {
-            return fd;
-        }
-        free(*path);
-        *path = NULL;
+    strcpy(name + n, ".debug");
+    int fd = open_at_places(finder, name, wanted, path);
+    name[n] = '\0';
+    if (fd < 0) {
+        fd = open_at_places(finder, name, wanted, path);
     }
-    return open_in_index(finder, id, n_bytes, path);
+    if (fd < 0) {
+        char *now = path_now(wanted->module->path), *of_path = concat(now, ".debug", "");
+        fd = open_at_places(finder, of_path, wanted, path);
+        free(of_path);
+        free(now);
+    }
+    return fd >= 0 ? fd : open_in_index(finder, wanted, path);
 }
 
-int module_file_by_debug_link(struct file_finder *finder, const char *file, const char *link, const uint8_t *id,
-                              size_t n_bytes, uint32_t crc, char **path) {
-    const char *slash = strrchr(file, '/');
-    int n_folder = slash ? (int)(slash - file) : 0;
-    const char *roots[N_DEBUG_ROOTS][2];
-    debug_roots(finder, roots);
-    for (int i = 0; i < N_DEBUG_ROOTS + 2; i++) {
-        const char *root = i < 2 ? "" : roots[i - 2][0];
-        const char *below = i < 2 ? "" : roots[i - 2][1];
-        if (!root || asprintf(path, "%s%s%.*s%s/%s", root, below, n_folder, file, i == 1 ? "/.debug" : "", link) < 0) {
-            continue;
-        }
-        int fd = open_if_right(*path, id, n_bytes, crc);
-        if (fd >= 0) {
-            return fd;
-        }
-        free(*path);
-    }
-    *path = NULL;
-    return -1;
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return xstrndup(path, slash ? (size_t)(slash - path) : 0);
 }
 
-/* The recorded path below the sysroot. A file that was deleted (replaced by an upgrade) is looked for under its old name;
- * the build-id tells whether what is there now is the same. */
-static char *path_now(const struct file_finder *finder, const char *recorded) {
-    static const char deleted[] = " (deleted)";
-    size_t n = strlen(recorded);
-    if (n >= sizeof deleted && strcmp(recorded + n - (sizeof deleted - 1), deleted) == 0) {
-        n -= sizeof deleted - 1;
+/* file: found below the sysroot it is looked at there again, so that symlinks lead to the same folder. */
+static int open_beside(struct file_finder *finder, const struct debug_wanted *wanted, const char *link, char **path) {
+    char *recorded = folder_of(wanted->module->path), *found = folder_of(wanted->file);
+    const struct debug_place folders[] = {{.root = finder->sysroot, .folder = recorded}, {.folder = found}};
+    char *below = concat("/.debug", link, "");
+    int fd = -1;
+    for (size_t i = 0; fd < 0 && i < sizeof folders / sizeof folders[0]; i++) {
+        fd = open_if_right(finder, &folders[i], link, wanted, path);
+        if (fd < 0) {
+            fd = open_if_right(finder, &folders[i], below, wanted, path);
+        }
     }
-    const char *root = finder->sysroot ? finder->sysroot : "";
-    char *path = xalloc(strlen(root) + n + 1);
-    memcpy(path, root, strlen(root));
-    memcpy(path + strlen(root), recorded, n);
-    path[strlen(root) + n] = '\0';
-    return path;
+    free(below);
+    free(found);
+    free(recorded);
+    return fd;
+}
+
+static int open_by_debug_link(struct file_finder *finder, const struct debug_wanted *wanted, char **path) {
+    char *link = concat("/", wanted->link, ""), *folder = folder_of(wanted->module->path);
+    char *name = concat(folder, link, "");
+    int fd = open_beside(finder, wanted, link, path);
+    if (fd < 0) {
+        fd = open_at_places(finder, name, wanted, path);
+    }
+    free(name);
+    free(folder);
+    free(link);
+    return fd;
+}
+
+static void forget_rejected(struct file_finder *finder) {
+    free(finder->rejected);
+    finder->rejected = NULL;
+}
+
+int module_file_open_debug(struct file_finder *finder, const struct debug_wanted *wanted, char **path) {
+    forget_rejected(finder);
+    int fd = open_by_build_id(finder, wanted, path);
+    if (fd < 0 && wanted->link && wanted->file) {
+        fd = open_by_debug_link(finder, wanted, path);
+    }
+    return fd;
 }
 
 /* Files below a sysroot are copies, whose times say nothing. */
@@ -205,43 +281,60 @@ static bool is_newer(const struct file_finder *finder, int fd) {
            (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec > finder->start_real_ns;
 }
 
+/* The file at the recorded path. Returns a descriptor, or -1. */
+static int open_recorded(struct file_finder *finder, const struct module *module, enum module_file_state *state,
+                         char **path) {
+    char *now = path_now(module->path);
+    int fd = rooted_open(finder->sysroot, now);
+    *path = concat(finder->sysroot ? finder->sysroot : "", now, "");
+    free(now);
+    if (fd < 0) {
+        *state = MODULE_FILE_MISSING;
+    } else if (module->build_id_bytes > 0) {
+        *state = has_build_id(fd, module->build_id, module->build_id_bytes) ? MODULE_FILE_FOUND : MODULE_FILE_OTHER_BUILD;
+    } else {
+        *state = is_newer(finder, fd) ? MODULE_FILE_NEWER : MODULE_FILE_FOUND;
+    }
+    if (fd >= 0 && *state != MODULE_FILE_FOUND) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 enum module_file_state module_file_open(struct file_finder *finder, const struct module *module, int *fd, char **path) {
     *fd = -1;
     *path = NULL;
+    forget_rejected(finder);
     if (!module->path || module->path[0] != '/') {
         return MODULE_FILE_NONE; /* "linux-vdso.so.1", "[vdso]" */
     }
-    char *wanted = path_now(finder, module->path);
-    enum module_file_state state = MODULE_FILE_MISSING;
-    *fd = open_regular(wanted);
-    if (*fd >= 0 && module->build_id_bytes > 0) {
-        state = has_build_id(*fd, module->build_id, module->build_id_bytes) ? MODULE_FILE_FOUND : MODULE_FILE_OTHER_BUILD;
-    } else if (*fd >= 0) {
-        state = is_newer(finder, *fd) ? MODULE_FILE_NEWER : MODULE_FILE_FOUND;
-    }
-    if (*fd >= 0 && state != MODULE_FILE_FOUND) {
-        close(*fd);
-        *fd = -1;
-    }
+    enum module_file_state state;
+    *fd = open_recorded(finder, module, &state, path);
     if (*fd < 0) {
+        const struct debug_wanted wanted = {.module = module, .id = module->build_id, .id_bytes = module->build_id_bytes};
         char *elsewhere;
-        *fd = module_file_by_build_id(finder, module->build_id, module->build_id_bytes, &elsewhere);
-        if (elsewhere) {
-            free(wanted);
-            wanted = elsewhere;
+        *fd = open_by_build_id(finder, &wanted, &elsewhere);
+        if (*fd >= 0) {
+            state = MODULE_FILE_FOUND;
+            free(*path);
+            *path = elsewhere;
         }
     }
-    *path = wanted;
-    return *fd >= 0 ? MODULE_FILE_FOUND : state;
+    return state;
 }
 
 void file_finder_free(struct file_finder *finder) {
     for (size_t i = 0; i < finder->cap_paths; i++) {
         free(finder->paths[i]);
     }
+    for (size_t i = 0; i < finder->n_places; i++) {
+        free(finder->places[i].folder);
+    }
     free(finder->paths);
+    free(finder->places);
     string_pool_free(&finder->build_ids);
     free(finder->sysroot);
-    free(finder->debug_dir);
+    free(finder->rejected);
     memset(finder, 0, sizeof *finder);
 }

@@ -1,7 +1,10 @@
 /* options.c - see options.h. */
 #include "options.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "diag.h"
 
@@ -10,6 +13,39 @@ int option_format(const char *text, bool *is_json) {
     if (!*is_json && strcmp(text, "text") != 0) {
         diag_error("--format: not one of text, json: %s", text);
         return -1;
+    }
+    return 0;
+}
+
+static int check_directory(const char *option, const char *path) {
+    struct stat st;
+    int error = stat(path, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+    if (error) {
+        diag_error("--%s: %s: %s", option, path, strerror(error));
+        return -1;
+    }
+    return 0;
+}
+
+int option_sysroot(const char *text, const char **sysroot) {
+    *sysroot = text;
+    return check_directory("sysroot", text);
+}
+
+int option_debug_dirs(const char *text, char **dirs) {
+    size_t n_dirs = *dirs ? strlen(*dirs) : 0, n_text = strlen(text);
+    *dirs = xrealloc(*dirs, n_dirs + n_text + 2, 1);
+    (*dirs)[n_dirs] = ':';
+    char *dir = *dirs + n_dirs + 1;
+    memcpy(dir, text, n_text + 1);
+    for (size_t n; *dir; dir += n + (dir[n] == ':')) {
+        n = strcspn(dir, ":");
+        char *path = xstrndup(dir, n);
+        int result = n ? check_directory("debug-dir", path) : 0;
+        free(path);
+        if (result != 0) {
+            return -1;
+        }
     }
     return 0;
 }

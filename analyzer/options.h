@@ -9,6 +9,13 @@
 /* Read a --format. Returns 0, or -1 after a message. */
 MUST_CHECK int option_format(const char *text, bool *is_json);
 
+/* Take a --sysroot. Returns 0, or -1 after a message: it must be a directory. */
+MUST_CHECK int option_sysroot(const char *text, const char **sysroot);
+
+/* Add the directories of a --debug-dir, separated by colons, to those given before. Returns 0, or -1 after a message.
+ * Memory   *dirs starts as NULL; the caller frees it */
+MUST_CHECK int option_debug_dirs(const char *text, char **dirs);
+
 /* Say what is wrong with the argument that getopt_long() has just refused; code is what it returned: ':' for a value that is missing. */
 void option_refuse(const char *command, int code, const char *argument);
 

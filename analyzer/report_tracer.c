@@ -104,9 +104,11 @@ static const char *trace_state(const struct profile *p) {
 
 static void put_collector(FILE *f, const struct profile *p) {
     char size[FORMAT_BYTES_MAX];
-    if (p->collector_cpu_ns || p->collector_rss_bytes) {
+    if (p->collector_rss_bytes) {
         fprintf(f, "collector: %.2fs of CPU time, %s of memory\n", (double)p->collector_cpu_ns / 1e9,
                 format_size(p->collector_rss_bytes, size));
+    } else if (p->collector_cpu_ns) {
+        fprintf(f, "collector: %.2fs of CPU time\n", (double)p->collector_cpu_ns / 1e9);
     } else {
         fputs("collector: what it took is not known\n", f);
     }

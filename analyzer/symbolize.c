@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "demangle.h"
@@ -14,6 +13,9 @@
 #include "module_file.h"
 #include "string_pool.h"
 #include "symbol_table.h"
+#include "text.h"
+
+enum { ID_HEX_BYTES = 129, PLACES_BYTES = 1024 };
 
 /* A file that one or more modules are. */
 struct object {
@@ -22,6 +24,7 @@ struct object {
     struct symbol_table symbols;
     struct dwarf_frames dwarf;
     bool is_opened;
+    bool is_told; /* a file of another build has been warned of */
 };
 
 struct cached {
@@ -55,24 +58,43 @@ static bool has_debuginfod(void) {
     return urls && urls[0] != '\0';
 }
 
+static void format_id(const struct module *m, char *hex, size_t cap) {
+    hex[0] = '\0';
+    for (size_t i = 0; i < m->build_id_bytes && 2 * i + 2 < cap; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", m->build_id[i]);
+    }
+}
+
+static void warn_rejected(struct object *o, const char *rejected) {
+    char hex[ID_HEX_BYTES];
+    if (!o->is_told) {
+        o->is_told = true;
+        format_id(o->first, hex, sizeof hex);
+        diag_warning("fewer names for %s: %s is of another build and not used: the build-id must be %s", o->first->path,
+                     rejected, hex[0] ? hex : "none, but the checksum that the file names");
+    }
+}
+
 /* Find a separate debug file. libdwfl's own search would do but for two things: it ends in loading libdebuginfod in any case,
- * and it does not find files by build-id anywhere below --debug-dir. A link without checksum is a dwz file's: those are left
- * to it. */
+ * and it does not know --sysroot and --debug-dir. A link without checksum is a dwz file's: those are left to it. */
 static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base, const char *file,
                           const char *link, GElf_Word crc, char **debug_path) {
+    struct object *o = *userdata;
+    bool is_dwz = link && crc == 0;
     int fd = -1;
-    if (!link || crc != 0) {
+    if (!is_dwz && o) {
         const unsigned char *id = NULL;
         GElf_Addr where;
         int n = dwfl_module_build_id(module, &id, &where);
-        size_t n_bytes = n > 0 ? (size_t)n : 0;
-        fd = module_file_by_build_id(&asking->finder, id, n_bytes, debug_path);
-        if (fd < 0 && link && file) {
-            fd = module_file_by_debug_link(&asking->finder, file, link, id, n_bytes, crc, debug_path);
-        }
+        const struct debug_wanted wanted = {
+            .module = o->first, .file = file, .id = id, .id_bytes = n > 0 ? (size_t)n : 0, .link = link, .crc = crc};
+        fd = module_file_open_debug(&asking->finder, &wanted, debug_path);
     }
-    if (fd < 0 && (has_debuginfod() || (link && crc == 0))) {
+    if (fd < 0 && (has_debuginfod() || is_dwz)) {
         fd = dwfl_standard_find_debuginfo(module, userdata, name, base, file, link, crc, debug_path);
+    }
+    if (fd < 0 && !is_dwz && o && asking->finder.rejected) {
+        warn_rejected(o, asking->finder.rejected);
     }
     return fd;
 }
@@ -101,46 +123,50 @@ static void number_objects(struct symbolizer *s) {
     }
 }
 
-struct symbolizer *symbolizer_open(const struct profile *profile, const char *sysroot, const char *debug_dir) {
+struct symbolizer *symbolizer_open(const struct profile *profile, const char *sysroot, const char *debug_dirs) {
     struct symbolizer *s = xcalloc(1, sizeof *s);
     s->profile = profile;
     s->demangler.pool = &s->strings;
-    s->finder.sysroot = sysroot ? xstrndup(sysroot, strlen(sysroot)) : NULL;
-    s->finder.debug_dir = debug_dir ? xstrndup(debug_dir, strlen(debug_dir)) : NULL;
-    s->finder.start_real_ns = profile->start_real_ns;
-    struct stat st;
-    if (debug_dir && stat(debug_dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
-        diag_warning("--debug-dir %s is no directory; ignored", debug_dir);
-    }
+    file_finder_init(&s->finder, sysroot, debug_dirs, profile->start_real_ns);
     s->callbacks = (Dwfl_Callbacks){.find_elf = dwfl_build_id_find_elf, .find_debuginfo = find_debuginfo};
     elf_version(EV_CURRENT);
     number_objects(s);
     return s;
 }
 
-static void format_id(const struct module *m, char *hex, size_t cap) {
-    hex[0] = '\0';
-    for (size_t i = 0; i < m->build_id_bytes && 2 * i + 2 < cap; i++) {
-        snprintf(hex + 2 * i, 3, "%02x", m->build_id[i]);
+/* "A, B, C": where the file was looked for by its build-id. */
+static void list_places(const struct file_finder *finder, char *list, size_t cap) {
+    struct text text = text_over(list, cap);
+    for (size_t i = 0; i < finder->n_places; i++) {
+        const struct debug_place *place = &finder->places[i];
+        text_add(&text, i ? ", " : "");
+        text_add(&text, place->root ? place->root : "");
+        text_add(&text, place->folder);
     }
 }
 
-static void warn_unusable(const struct module *m, enum module_file_state state, const char *path) {
-    char hex[129];
+/* path: where it should have been. What stands at the places and is another build is named as well. */
+static void warn_unusable(const struct symbolizer *s, const struct module *m, enum module_file_state state,
+                          const char *path) {
+    char hex[ID_HEX_BYTES], places[PLACES_BYTES];
+    const char *rejected = s->finder.rejected;
     format_id(m, hex, sizeof hex);
-    if (state == MODULE_FILE_OTHER_BUILD) {
-        diag_warning(
-            "no names for %s: %s has changed since the trace: its build-id is not %s; give the old file's directory with "
-            "--debug-dir",
-            m->path, path, hex);
-    } else if (state == MODULE_FILE_NEWER) {
+    list_places(&s->finder, places, sizeof places);
+    if (state == MODULE_FILE_NEWER) {
         diag_warning("no names for %s: it has been written since the trace began and has no build-id to tell whether it is "
-                     "the same; "
-                     "give the old file's directory with --sysroot",
+                     "the same; give the old file's directory with --sysroot",
                      m->path);
+    } else if (!hex[0]) {
+        diag_warning("no names for %s: cannot read %s, and there is no build-id to find it by; give its directory with "
+                     "--sysroot",
+                     m->path, path);
     } else {
-        diag_warning("no names for %s: cannot read %s (build-id %s); give its directory with --debug-dir or --sysroot",
-                     m->path, path, hex[0] ? hex : "unknown");
+        bool is_other = state == MODULE_FILE_OTHER_BUILD;
+        diag_warning("no names for %s: %s%s, and nothing with build-id %s in %s%s%s%s; give its directory with "
+                     "--debug-dir%s",
+                     m->path, is_other ? path : "cannot read ", is_other ? " has changed since the trace" : path, hex,
+                     places, rejected ? " (" : "", rejected ? rejected : "", rejected ? " is of another build)" : "",
+                     is_other ? "" : " or --sysroot");
     }
 }
 
@@ -182,10 +208,13 @@ static void open_object(struct symbolizer *s, struct object *o) {
         close(fd);
     }
     if (module) {
+        void **userdata;
+        dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
+        *userdata = o;
         symbol_table_read(&o->symbols, module);
         o->dwarf.module = module;
     } else {
-        warn_unusable(o->first, state, path);
+        warn_unusable(s, o->first, state, path);
     }
     free(path);
 }

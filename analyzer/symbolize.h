@@ -35,9 +35,9 @@ struct symbolizer;
 /* Options are copied.
  *
  * profile    is read during the whole life of the symbolizer
- * sysroot, debug_dir   see struct file_finder; NULL = none
+ * sysroot, debug_dirs   as file_finder_init() takes them; NULL = none
  * Memory     symbolizer_close() */
-struct symbolizer *symbolizer_open(const struct profile *profile, const char *sysroot, const char *debug_dir) MUST_CHECK;
+struct symbolizer *symbolizer_open(const struct profile *profile, const char *sysroot, const char *debug_dirs) MUST_CHECK;
 
 /* The number of the file that a module is; modules that are the same file have the same number. 0 = none. */
 uint32_t symbolizer_object(const struct symbolizer *s, uint32_t module);

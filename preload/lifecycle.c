@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -37,9 +38,26 @@ const char *lifecycle_executable(void) {
     return executable;
 }
 
+/* A path in a buffer of its own, absolute where the current directory can be told. */
+static struct text absolute_path(char *buf, size_t cap, const char *path) {
+    struct text text = text_over(buf, cap);
+    if (path[0] != '/' && getcwd(buf, cap)) {
+        text.n = strlen(buf);
+        text_add(&text, "/");
+        path += path[0] == '.' && path[1] == '/' ? 2 : 0;
+    }
+    text_add(&text, path);
+    return text;
+}
+
+/* Without /proc (a bare chroot) it is the name that the kernel was asked to run. */
 static void read_executable(void) {
     ssize_t n = readlink("/proc/self/exe", executable, sizeof executable - 1);
+    const char *asked = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
     executable[n > 0 ? n : 0] = '\0';
+    if (n <= 0 && asked && absolute_path(executable, sizeof executable, asked).is_cut) {
+        executable[0] = '\0';
+    }
 }
 
 /* The log's first record: who is traced. */
@@ -53,6 +71,10 @@ static void log_process(bool is_forked) {
     size_t path_bytes = strlen(executable) + 1;
     memcpy(command, executable, path_bytes);
     ssize_t n = sys_read_file("/proc/self/cmdline", command + path_bytes, COMMAND_BYTES_MAX - path_bytes - 1);
+    if (n <= 0) {
+        memcpy(command + path_bytes, executable, path_bytes); /* no /proc: at least the program */
+        n = (ssize_t)path_bytes;
+    }
     size_t all = path_bytes + (size_t)(n > 0 ? n : 0);
     if (command[all - 1] != '\0') {
         command[all++] = '\0'; /* cut at the buffer's end */
@@ -83,14 +105,8 @@ static bool name_ring(uint64_t number) {
 /* The name of the trace, in full: the collector works in another directory, and the program may change to one. */
 static bool choose_output(void) {
     static char name[PATH_MAX];
-    struct text text = text_over(output, sizeof output);
     bool is_whole = config_output_path(&config, executable, (uint32_t)sys_getpid(), name, sizeof name);
-    if (is_whole && name[0] != '/' && getcwd(output, sizeof output)) {
-        text.n = strlen(output);
-        text_add(&text, "/");
-    }
-    text_add(&text, name);
-    if (!is_whole || text.is_cut || !name_ring(sys_mono_ns())) {
+    if (!is_whole || absolute_path(output, sizeof output, name).is_cut || !name_ring(sys_mono_ns())) {
         sys_message("the name of the trace is too long; not tracing", NULL);
         return false;
     }

@@ -38,7 +38,7 @@ void lifecycle_in_fork_child(void);
  * is none. Context: any thread, inside malloc, async-signal-safe */
 bool lifecycle_is_fork_child(void);
 
-/* Path of the program, as /proc/self/exe had it at the start; "" before. */
+/* Path of the program, as /proc/self/exe had it at the start (without /proc: as it was started); "" before. */
 const char *lifecycle_executable(void);
 
 #endif

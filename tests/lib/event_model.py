@@ -71,7 +71,7 @@ class Model:
     def write(self, **options):
         w = trace_write.TraceWriter(**options)
         w.start()
-        w.process(7, 1, "/bin/x", ["x"])
+        w.process(0, 7, 1, "/bin/x", ["x"])
         for ms, thread, what, name, path, size in self.events:
             w.at(ms)
             if what == "alloc":

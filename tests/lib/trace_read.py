@@ -92,17 +92,18 @@ def hex_bytes(r):
 
 RECORD_FIELDS = {
     1: ("START", [("version", Bytes.string)] + numbers("real_ns") + [("options", Bytes.string)] + numbers("ticks_per_second", "sample_bytes")),
-    2: ("PROCESS", numbers("pid", "ppid", "ns") + [("executable", Bytes.string), ("arguments", strings)]),
-    3: ("PROCESS_END", numbers("pid", "ns", "kind", "value")),
-    4: ("THREAD", numbers("index", "pid", "tid", "ns") + [("name", Bytes.string)]),
-    5: ("MODULE", numbers("id", "pid", "epoch", "bias", "start", "end") + [("build_id", hex_bytes), ("path", Bytes.string)]),
-    6: ("EPOCH", numbers("pid", "epoch") + [("gone", varints)]),
+    2: ("PROCESS", numbers("process", "pid", "origin", "from", "from_epoch", "inherited_blocks", "inherited_bytes", "ppid", "ns")
+        + [("executable", Bytes.string), ("arguments", strings)]),
+    3: ("PROCESS_END", numbers("process", "ns", "kind", "value")),
+    4: ("THREAD", numbers("index", "process", "tid", "ns") + [("name", Bytes.string)]),
+    5: ("MODULE", numbers("id", "process", "epoch", "bias", "start", "end") + [("build_id", hex_bytes), ("path", Bytes.string)]),
+    6: ("EPOCH", numbers("process", "epoch") + [("gone", varints)]),
     7: ("MARK", numbers("number", "ns") + [("name", Bytes.string)]),
-    8: ("MEMORY", numbers("pid", "ns", "resident", "peak")),
-    9: ("LOST", [("key", Bytes.string)] + numbers("total") + [("text", Bytes.string)] + numbers("is_events")),
+    8: ("MEMORY", numbers("process", "ns", "resident", "peak")),
+    9: ("LOST", numbers("process") + [("key", Bytes.string)] + numbers("total") + [("text", Bytes.string)] + numbers("is_events")),
     10: ("SURVIVORS", [("infos", survivors)]),
-    11: ("END", numbers("ns", "events", "allocations", "frees", "undone", "cpu_ns", "peak")),
-    12: ("NOTE", numbers("pid") + [("text", Bytes.string)]),
+    11: ("END", numbers("ns", "events", "allocations", "frees", "undone", "cpu_ns", "peak", "inherited_frees")),
+    12: ("NOTE", numbers("process") + [("text", Bytes.string)]),
     13: ("THREAD_NAME", numbers("index") + [("name", Bytes.string)]),
 }
 
@@ -111,7 +112,7 @@ def file_blocks(data):
     """Yield (offset, type, flags, raw_bytes, stored)."""
     check(data[:8] == b"SEEP\r\n\x1a\n", "no trace")
     major, minor, zero = struct.unpack_from("<HHI", data, 8)
-    check((major, minor, zero) == (2, 0, 0), "header")
+    check((major, minor, zero) == (3, 0, 0), "header")
     at = 16
     while at < len(data):
         check(len(data) - at >= 20, "cut file block header at %d" % at)
@@ -330,8 +331,19 @@ def read_trace(path):
             "checkpoints": d.checkpoints, "index": d.index, "bytes": len(data), "is_complete": d.index is not None}
 
 
+def processes_of(trace):
+    """The process of each info, by its stack's root, and of each thread."""
+    roots = []
+    for parent, ip in trace["stacks"]:
+        roots.append(ip >> 16 & M32 if ip >> 63 else roots[parent] if roots else 0)
+    threads = {r["index"]: r["process"] for name, r in trace["records"] if name == "THREAD"}
+    return [roots[i[1]] if i else 0 for i in trace["infos"]], threads
+
+
 def account(trace):
-    """Per info and per thread: what the tokens say. Checks that no info ever has less than no block."""
+    """Per info and per thread: what the tokens say. Checks that no info ever has less than no block. A process that frees a block of another's
+    info frees what came with a fork: that is in none of the sums."""
+    of_info, of_thread = processes_of(trace)
     infos = [dict(allocated=0, freed=0, temporary=0, live=0) for _ in trace["infos"]]
     threads, last_alloc, last_free = {}, {}, {}
     peak = live_bytes = 0
@@ -340,6 +352,8 @@ def account(trace):
         if token == 0:
             check(last_free.get(thread) is not None, "undo without a free")
             info, was_temporary = last_free.pop(thread)
+            if of_info[info] != of_thread.get(thread, 0):
+                continue
             for sums in (t, infos[info]):
                 sums["freed"] -= 1
                 sums["temporary"] -= was_temporary
@@ -349,6 +363,9 @@ def account(trace):
             if token == 1:
                 check(last_alloc.get(thread) is not None, "temporary free without an allocation")
             info = last_alloc[thread] if token == 1 else (token - 3) // 2
+            if of_info[info] != of_thread.get(thread, 0):
+                last_free[thread] = (info, False)
+                continue
             for sums in (t, infos[info]):
                 sums["freed"] += 1
                 sums["temporary"] += token == 1
@@ -372,7 +389,10 @@ def path_of(trace, stack):
     path = []
     while stack:
         stack, ip = trace["stacks"][stack]
-        path.append(ip)
+        if not ip >> 63:
+            path.append(ip)
+        elif ip & 0xFFFF:
+            path.append(ip & 0xFFFF)  # the root of an epoch
     return path
 
 

@@ -62,7 +62,7 @@ class TraceWriter:
         self.births = {}        # name -> ms
         self.ms = 0
         self.n_event_blocks = 0
-        self.n_events = self.n_allocs = self.n_frees = self.n_undone = 0
+        self.n_events = self.n_allocs = self.n_frees = self.n_undone = self.n_inherited_frees = 0
         self.index = []
         self.mark = 0
         self.is_complete = False
@@ -142,6 +142,11 @@ class TraceWriter:
         del self.block_info[name]
         self.n_frees += 1
         self.token(thread, 1 if self.last_alloc.get(thread, self) == name else 2 * info + 3)
+
+    def free_of_parent(self, thread, name):
+        """A fork child frees a block that is still its parent's, too."""
+        self.n_inherited_frees += 1
+        self.token(thread, 2 * self.block_info[name] + 3)
 
     def undo(self, thread):
         name, info, birth = self.last_free.pop(thread)
@@ -268,35 +273,40 @@ class TraceWriter:
     def start(self, version="0.1.0", real_ns=1700000000 * 10**9, options="output=x.seep", ticks=0, sample_bytes=0):
         self.record(1, string(version) + varint(real_ns) + string(options) + varint(ticks) + varint(sample_bytes))
 
-    def process(self, pid, ppid, executable, arguments, ns=0):
+    def process(self, index, pid, ppid, executable, arguments, ns=0, origin=0, came_from=0xffffffff, epoch=0, inherited=(0, 0)):
+        head = b"".join(map(varint, (index, pid, origin, came_from, epoch, *inherited, ppid, ns)))
         args = b"".join(string(a) for a in arguments)
-        self.record(2, varint(pid) + varint(ppid) + varint(ns) + string(executable) + varint(len(arguments)) + args)
+        self.record(2, head + string(executable) + varint(len(arguments)) + args)
 
-    def process_end(self, pid, ns, kind, value):
-        self.numbers(3, pid, ns, kind, value)
+    def process_end(self, process, ns, kind, value):
+        self.numbers(3, process, ns, kind, value)
 
-    def thread(self, index, pid, tid, name, ns=0):
-        self.record(4, varint(index) + varint(pid) + varint(tid) + varint(ns) + string(name))
+    def thread(self, index, process, tid, name, ns=0):
+        self.record(4, varint(index) + varint(process) + varint(tid) + varint(ns) + string(name))
 
-    def module(self, ident, pid, epoch, bias, start, end, build_id, path):
-        self.record(5, b"".join(map(varint, (ident, pid, epoch, bias, start, end))) + string(build_id) + string(path))
+    def module(self, ident, process, epoch, bias, start, end, build_id, path):
+        self.record(5, b"".join(map(varint, (ident, process, epoch, bias, start, end))) + string(build_id) + string(path))
 
-    def epoch(self, pid, epoch, gone):
-        self.numbers(6, pid, epoch, len(gone), *gone)
+    def epoch(self, process, epoch, gone):
+        self.numbers(6, process, epoch, len(gone), *gone)
+
+    def root(self, process, epoch):
+        """The stack that all stacks of that process and epoch descend from."""
+        return self.stack(0, 1 << 63 | process << 16 | epoch) if process or epoch else 0
 
     def marked(self, name):
         self.flush_events()
         self.mark += 1
         self.record(7, varint(self.mark) + varint(self.ms * 1000000) + string(name))
 
-    def memory(self, pid, ns, now, peak):
-        self.numbers(8, pid, ns, now, peak)
+    def memory(self, process, ns, now, peak):
+        self.numbers(8, process, ns, now, peak)
 
-    def lost(self, key, count, text, is_events):
-        self.record(9, string(key) + varint(count) + string(text) + varint(is_events))
+    def lost(self, key, count, text, is_events, process=0):
+        self.record(9, varint(process) + string(key) + varint(count) + string(text) + varint(is_events))
 
-    def note(self, pid, text):
-        self.record(12, varint(pid) + string(text))
+    def note(self, process, text):
+        self.record(12, varint(process) + string(text))
 
     def thread_name(self, index, name):
         self.record(13, varint(index) + string(name))
@@ -313,7 +323,8 @@ class TraceWriter:
             items += [info - before, *alive[info]]
             before = info
         self.numbers(10, len(alive), *items)
-        self.numbers(11, self.ms * 1000000, self.n_events, self.n_allocs, self.n_frees, self.n_undone, 5000000, 6 << 20)
+        self.numbers(11, self.ms * 1000000, self.n_events, self.n_allocs, self.n_frees, self.n_undone, 5000000, 6 << 20,
+                     self.n_inherited_frees)
         self.flush_records()
         raw, before = varint(len(self.index)), (0, 0, 0)
         for entry in self.index:
@@ -323,7 +334,7 @@ class TraceWriter:
         self.file_block(INDEX, 0, raw, z.compress(raw) + z.flush())
         self.is_complete = True
 
-    def image(self, major=2, minor=0):
+    def image(self, major=3, minor=0):
         """The whole file. A trace without end() is one whose recorder stopped there."""
         if not self.is_complete:
             self.flush_events()
@@ -335,11 +346,11 @@ def small(sample_bytes=0, **options):
     """One of everything."""
     w = TraceWriter(**options)
     w.start(sample_bytes=sample_bytes)
-    w.process(42, 1, "/usr/bin/demo", ["demo", "-v"])
-    w.thread(0, 42, 42, "demo")
-    w.thread(1, 42, 43, "worker")
-    w.module(1, 42, 0, 0x400000, 0x400000, 0x500000, bytes(range(20)), "/usr/bin/demo")
-    w.module(2, 42, 0, 0x7F0000000000, 0x7F0000000000, 0x7F0000100000, b"\xab" * 20, "/usr/lib/libplug.so")
+    w.process(0, 42, 1, "/usr/bin/demo", ["demo", "-v"])
+    w.thread(0, 0, 42, "demo")
+    w.thread(1, 0, 43, "worker")
+    w.module(1, 0, 0, 0x400000, 0x400000, 0x500000, bytes(range(20)), "/usr/bin/demo")
+    w.module(2, 0, 0, 0x7F0000000000, 0x7F0000000000, 0x7F0000100000, b"\xab" * 20, "/usr/lib/libplug.so")
     main = w.stack(0, 0x401234)
     for i in range(40):
         w.at(i * 3)
@@ -348,16 +359,50 @@ def small(sample_bytes=0, **options):
             w.free(i % 2, i)
         if i % 7 == 5:
             w.undo(i % 2)
-    w.epoch(42, 1, [2])
+    w.epoch(0, 1, [2])
     w.marked("warm")
-    after = w.stack(w.stack(0, 1), 0x401300)
+    after = w.stack(w.root(0, 1), 0x401300)
     for i in range(100, 300):
         w.alloc(0, i, after, 24)
         w.free(0, i)
-    w.memory(42, 90000000, 3 << 20, 4 << 20)
+    w.memory(0, 90000000, 3 << 20, 4 << 20)
     w.lost("ring-full", 3, "events dropped because the ring was full", 1)
-    w.note(42, "unwinder cfi")
-    w.process_end(42, 120000000, 1, 0)
+    w.note(0, "unwinder cfi")
+    w.process_end(0, 120000000, 1, 0)
+    w.end()
+    return w
+
+
+def tree(**options):
+    """A process, a child that it forks, and the program that the child becomes."""
+    w = TraceWriter(**options)
+    w.start()
+    w.process(0, 42, 1, "/usr/bin/demo", ["demo"])
+    w.thread(0, 0, 42, "demo")
+    w.module(1, 0, 0, 0x400000, 0x400000, 0x500000, bytes(range(20)), "/usr/bin/demo")
+    w.module(2, 0, 0, 0x600000, 0x600000, 0x700000, b"\xab" * 20, "/usr/lib/libplug.so")
+    for i in range(30):
+        w.at(i)
+        w.alloc(0, i, w.stack(w.stack(0, 0x401234), 0x600010), 100)
+    w.flush_events()
+    w.process(1, 43, 42, "/usr/bin/demo", ["demo"], ns=30000000, origin=1, came_from=0, inherited=(30, 3000))
+    w.thread(1, 1, 43, "demo")
+    for i in range(10):
+        w.free_of_parent(1, i)
+    w.epoch(1, 1, [2])
+    w.module(3, 1, 1, 0x600000, 0x600000, 0x700000, b"\xcd" * 20, "/usr/lib/libother.so")
+    for i in range(100, 120):
+        w.alloc(1, i, w.stack(w.stack(w.root(1, i & 1), 0x401234), 0x600010), 10)
+    w.flush_events()
+    w.process_end(1, 60000000, 3, 0)
+    w.process(2, 43, 42, "/usr/bin/other", ["other", "x"], ns=60000000, origin=2, came_from=1)
+    w.thread(2, 2, 43, "other")
+    w.module(1, 2, 0, 0x900000, 0x900000, 0xa00000, bytes(range(20)), "/usr/bin/demo")
+    for i in range(200, 210):
+        w.alloc(2, i, w.stack(w.root(2, 0), 0x901234), 1000)
+    w.flush_events()
+    w.process_end(2, 70000000, 1, 5)
+    w.process_end(0, 80000000, 2, 9)
     w.end()
     return w
 
@@ -370,6 +415,7 @@ def write_corpus(directory):
     empty.end()
     images = {
         "small.seep": small().image(),
+        "tree.seep": tree().image(),
         "sampled.seep": small(sample_bytes=4096, level=0).image(),  # not compressed: flips reach interval and sizes
         "many-blocks.seep": small(events_per_block=20, blocks_per_checkpoint=4).image(),
         "cut.seep": cut.image()[:-150],

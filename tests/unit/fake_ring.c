@@ -23,6 +23,7 @@ static struct ring_region place(uint64_t *off, uint32_t unit_bytes, uint32_t cap
 void fake_ring_make(struct fake_ring *r, struct fake_ring_sizes sizes, bool is_tsc) {
     struct ring_header h = {.version = RING_VERSION, .is_clock_tsc = is_tsc, .pid = (uint32_t)getpid()};
     uint64_t off = PAGE;
+    h.joins = place(&off, sizeof(struct ring_join), 64);
     h.slots = place(&off, sizeof(struct ring_slot), sizes.slots);
     h.log = place(&off, RING_LOG_UNIT_BYTES, sizes.log_units);
     h.nodes = place(&off, sizeof(struct ring_node), sizes.nodes);
@@ -191,8 +192,6 @@ void fake_undo(struct fake_thread *t, uint64_t address) {
     put(t, RING_UNDO, &address, 1);
 }
 
-void fake_pad(struct fake_thread *t) {
-    t->chunk->words[t->n_words] = RING_PAD;
-    atomic_store_explicit(&t->chunk->n_words, t->n_words + 1, memory_order_release);
+void fake_end_chunk(struct fake_thread *t) {
     t->n_words = RING_CHUNK_WORDS;
 }

@@ -55,7 +55,7 @@ void fake_alloc(struct fake_thread *t, uint64_t address, uint64_t size, uint32_t
 void fake_free(struct fake_thread *t, uint64_t address);
 void fake_undo(struct fake_thread *t, uint64_t address);
 
-/* End the chunk early with a pad. */
-void fake_pad(struct fake_thread *t);
+/* End the chunk early. */
+void fake_end_chunk(struct fake_thread *t);
 
 #endif

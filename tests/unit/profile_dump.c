@@ -1,6 +1,8 @@
 /* profile_dump.c - everything that profile_load() makes of a trace, as JSON, for tests to compare with a model of their own. */
 #include <stdio.h>
 
+#include <stdlib.h>
+
 #include "json_out.h"
 #include "profile.h"
 
@@ -57,9 +59,28 @@ static void put_lists(struct json_out *j, const struct profile *p) {
     json_array_end(j);
 }
 
+static void put_processes(struct json_out *j, const struct profile *p) {
+    json_key(j, "processes");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_processes; i++) {
+        const struct process *of = &p->processes[i];
+        json_object_begin(j);
+        put(j, "pid", of->pid);
+        put(j, "calls", of->total.calls);
+        put(j, "frees", of->n_frees);
+        put(j, "unreleased", of->total.unreleased_bytes);
+        put(j, "peak", of->total.peak_bytes);
+        put(j, "inherited_frees", of->inherited_frees);
+        put(j, "inherited_unreleased", of->inherited_unreleased_bytes);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 int main(int argc, char **argv) {
     struct profile p;
-    if (argc != 2 || profile_load(&p, argv[1], 0, NULL, NULL) != 0) {
+    uint32_t pid = argc == 3 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
+    if (argc < 2 || argc > 3 || profile_load(&p, argv[1], pid, NULL, NULL) != 0) {
         profile_free(&p);
         return 3;
     }
@@ -76,6 +97,7 @@ int main(int argc, char **argv) {
     put(j, "runtime_ns", p.runtime_ns);
     json_key(j, "total");
     put_cost(j, &p.total);
+    put_processes(j, &p);
     put_stacks(j, &p);
     put_lists(j, &p);
     json_object_end(j);

@@ -200,11 +200,11 @@ int main(void) {
     printf("# %llu waits for a chunk\n", (unsigned long long)n_waits);
 
     tap_ok(is_complete != NULL, "the trace is complete");
-    const struct matcher_counts *n = &collector.matcher.counts;
-    printf("# late %llu unknown %llu implicit %llu\n", (unsigned long long)collector.merge.n_late,
+    const struct matcher_counts *n = &collector.targets[0]->matcher.counts;
+    printf("# late %llu unknown %llu implicit %llu\n", (unsigned long long)collector.targets[0]->merge.n_late,
            (unsigned long long)n->unknown_frees, (unsigned long long)n->implicit_frees);
     tap_ok(n->unknown_frees == 0 && n->implicit_frees == 0, "no free of a dead block, no allocation over a live one");
-    tap_ok(collector.reader.n_damaged == 0, "the ring made sense everywhere");
+    tap_ok(collector.targets[0]->reader.n_damaged == 0, "the ring made sense everywhere");
     tap_ok(atomic_load(&ring.header->n_chunks_out) <= THREADS, "all chunks but the open ones have been given back");
     tap_ok(atomic_load(&ring.header->collector_state) == RING_COLLECTOR_DONE, "the ring says that the collector is done");
     tap_ok(books_agree(&books, &ring, trace), "calls, frees, temporaries and live bytes are the threads' own");

@@ -180,7 +180,7 @@ static void test_chunks(void) {
         one.next_stamp = one.next_stamp > one.last_stamp ? one.next_stamp : one.last_stamp;
         fake_alloc(&one, 0x100000 + i % 512 * 16, 16, a);
         if (i % 777 == 5) {
-            fake_pad(&one);
+            fake_end_chunk(&one);
         }
         fake_free(&one, 0x100000 + i % 512 * 16);
     }
@@ -190,7 +190,7 @@ static void test_chunks(void) {
     next.next_stamp = one.last_stamp + 5;
     fake_alloc(&next, 0x100000, 32, a);
     expect(a, 32, 1, 0, 0);
-    end("chunk chains, pads, long times, a slot's next owner", "\"tid\": 1003");
+    end("chunk chains, chunks ended early, long times, a slot's next owner", "\"tid\": 1003");
 }
 
 static void test_stacks(void) {
@@ -230,7 +230,7 @@ static void test_log(void) {
     struct {
         struct ring_log_process head;
         char text[32];
-    } process = {{42, 7}, "/bin/server\0server\0-v\0\0x"};
+    } process = {{42, 7, 0, 0}, "/bin/server\0server\0-v\0\0x"};
     fake_ring_log(&ring, RING_LOG_PROCESS, &process, sizeof process.head + 25);
     struct {
         struct ring_log_module head;
@@ -251,7 +251,7 @@ static void test_log(void) {
     atomic_store(&ring.header->target_state, RING_TARGET_EXITED);
     atomic_fetch_add(&ring.header->n_log_units, 1000000); /* overwritten */
     end("log: processes, modules, epochs, notes; what is not committed is skipped",
-        "\"arguments\": [\"server\", \"-v\", \"\", \"x\"], \"type\": \"PROCESS\"}, {\"id\": 1, \"pid\": ");
+        "\"arguments\": [\"server\", \"-v\", \"\", \"x\"], \"type\": \"PROCESS\"}, {\"id\": 1, \"process\": 0");
 }
 
 static void test_empty(void) {

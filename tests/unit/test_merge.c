@@ -15,6 +15,7 @@ static struct ring_map map;
 static struct thread_table threads;
 static struct ring_reader reader;
 static struct merge merge;
+static struct merge_space space;
 static struct fake_thread writers[SLOTS];
 static uint64_t start;
 
@@ -25,8 +26,9 @@ static void begin(unsigned n_writers) {
     }
     start = ring.header->start_stamp;
     thread_table_init(&threads);
-    ring_reader_init(&reader, &map, &threads);
-    merge_init(&merge, &reader);
+    ring_reader_init(&reader, &map, &threads, 0);
+    merge_space_init(&space);
+    merge_init(&merge, &reader, &space);
     for (unsigned i = 0; i < n_writers; i++) {
         fake_thread_begin(&writers[i], &ring, NULL);
     }
@@ -34,6 +36,7 @@ static void begin(unsigned n_writers) {
 
 static void end(void) {
     merge_free(&merge);
+    merge_space_free(&space);
     ring_reader_free(&reader);
     thread_table_free(&threads);
     ring_map_detach(&map);

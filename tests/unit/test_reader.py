@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 import trace_write  # noqa: E402
 from event_model import FIGURES, NONE, Model, random_program  # noqa: E402
 
-READER = ["trace_reader", "event_decoder", "replay", "records", "profile", "stack_modules", "estimate", "file_lock", "diag", "json_out"]
+READER = ["trace_reader", "event_decoder", "replay", "records", "profile", "stack_modules", "stack_merge", "estimate", "file_lock", "diag", "json_out"]
 
 
 class Tap:
@@ -54,9 +54,9 @@ class Reader:
             f.write(image)
         return path
 
-    def dump(self, image):
+    def dump(self, image, *pid):
         """Returns (what was read or None, exit status, stderr)."""
-        r = subprocess.run([os.path.join(self.directory, "profile_dump"), self.path(image)], capture_output=True, text=True)
+        r = subprocess.run([os.path.join(self.directory, "profile_dump"), self.path(image), *pid], capture_output=True, text=True)
         return (json.loads(r.stdout) if r.returncode == 0 else None), r.returncode, r.stderr
 
     def mutate(self, n, files):
@@ -103,9 +103,9 @@ def test_figures(tap, reader):
 def test_epochs(tap, reader):
     w = trace_write.TraceWriter()
     for ident, epoch, start in ((1, 0, 0x100000), (2, 0, 0x800000), (3, 1, 0x800000), (4, 0, 0x500000)):
-        w.module(ident, 7, epoch, start, start, start + 0x100000, b"\1", "m%d" % ident)
-    w.epoch(7, 1, [2, 4])
-    old, root = w.stack(0, 0x800123), w.stack(0, 1)
+        w.module(ident, 0, epoch, start, start, start + 0x100000, b"\1", "m%d" % ident)
+    w.epoch(0, 1, [2, 4])
+    old, root = w.stack(0, 0x800123), w.root(0, 1)
     stacks = {old: 2, w.stack(root, 0x800123): 3, w.stack(old, 0x100010): 1, w.stack(old, 0x200000): 1, w.stack(old, 0x200001): 0,
               w.stack(old, 0x100000): 0, w.stack(old, 0x500123): 4, w.stack(root, 0x500123): 0, root: 0}
     w.alloc(0, "a", old, 1)
@@ -115,6 +115,21 @@ def test_epochs(tap, reader):
     tap.ok(seen == stacks, "modules by epoch; the byte before a return address decides", (seen, stacks, err))
 
 
+def test_tree(tap, reader):
+    got, _, err = reader.dump(trace_write.tree().image())
+    tap.ok(got and not got["damage"] and got["is_complete"], "a tree of processes: read without damage", err)
+    want = [{"pid": 42, "calls": 30, "frees": 0, "unreleased": 3000, "peak": 3000, "inherited_frees": 0, "inherited_unreleased": 0},
+            {"pid": 43, "calls": 20, "frees": 0, "unreleased": 200, "peak": 3000, "inherited_frees": 10, "inherited_unreleased": 2000},
+            {"pid": 43, "calls": 10, "frees": 0, "unreleased": 10000, "peak": 10000, "inherited_frees": 0, "inherited_unreleased": 0}]
+    tap.ok(got["processes"] == want, "figures of each process: blocks are freed in the child alone", got["processes"])
+    tap.ok((got["total"]["calls"], got["total"]["unreleased"], got["n_frees"]) == (60, 13200, 10), "totals of the tree", got["total"])
+    figures = sorted((c["calls"], c["unreleased"]) for _, _, _, c in got["stacks"] if c["calls"])
+    tap.ok(figures == [(10, 100), (10, 10000), (40, 3100)], "stacks of the same code are one, in whichever process", figures)
+    child, _, err = reader.dump(trace_write.tree().image(), "43")
+    tap.ok(child["total"]["calls"] == 30 and child["total"]["unreleased"] == 10200 and child["total"]["peak"] == 10200 and
+           child["n_frees"] == 10, "one process alone", (child["total"], child["n_frees"]))
+
+
 def refusal(reader, image):
     _, status, err = reader.dump(image)
     return f"{status} {err.strip().split('x.seep')[-1]}"
@@ -122,11 +137,11 @@ def refusal(reader, image):
 
 def test_refusals(tap, reader):
     whole = trace_write.small().image()
-    newer = trace_write.small().image(major=3)
+    newer = trace_write.small().image(major=4)
     for text, image, want in [
             ("empty", b"", "3 : empty file"), ("text", b"hello, world, this is text", "3 : not a seep trace (offset 0: no magic number)"),
             ("cut header", whole[:11], "3 : cut within its header (offset 11)"),
-            ("newer major version", newer, "3 : made by a newer seep: format 3.0, this seep reads 2.x"),
+            ("newer major version", newer, "3 : made by a newer seep: format 4.0, this seep reads 3.x"),
             ("text mode", whole.replace(b"\r\n", b"\n", 1),
              "3 : not a seep trace (offset 0: the magic number was changed, as by a transfer in text mode)")]:
         got = refusal(reader, image)
@@ -300,7 +315,7 @@ def test_locked(tap, reader):
     import fcntl
     w = trace_write.TraceWriter()
     w.start()
-    w.process(os.getpid(), 1, "/bin/x", ["x"])
+    w.process(0, os.getpid(), 1, "/bin/x", ["x"])
     w.alloc(0, "a", w.stack(0, 0x5000), 10)
     w.flush_events()
     whole = w.image()
@@ -329,7 +344,7 @@ def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="seep-test-") as directory:
         reader = Reader(directory)
-        for test in (test_figures, test_epochs, test_refusals, test_unknown, test_damage, test_hole, test_forged, test_cut, test_example,
+        for test in (test_figures, test_epochs, test_tree, test_refusals, test_unknown, test_damage, test_hole, test_forged, test_cut, test_example,
                      test_locked, test_mutations):
             test(tap, reader)
     return tap.end()

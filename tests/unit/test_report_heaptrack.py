@@ -71,15 +71,15 @@ def convert(raw):
         if kind == "x":
             executable = rest.partition(" ")[2]
         elif kind == "X":
-            w.process(1, 0, executable, words)
-            w.thread(0, 1, 1, "main")
+            w.process(0, 1, 0, executable, words)
+            w.thread(0, 0, 1, "main")
         elif kind == "m" and words[1] != "-":
             name = words[1] if words[1] != "x" else executable
             numbers = [int(v, 16) for v in words[2:]]
             bias, parts = numbers[0], numbers[1:]
             ends = [a + n for a, n in zip(parts[0::2], parts[1::2])]
             n_modules += 1
-            w.module(n_modules, 1, 0, bias, bias + min(parts[0::2]), bias + max(ends), b"", name)
+            w.module(n_modules, 0, 0, bias, bias + min(parts[0::2]), bias + max(ends), b"", name)
         elif kind == "t":
             stacks.append(w.stack(stacks[int(words[1], 16)], int(words[0], 16) + 1))
         elif kind == "c":
@@ -89,7 +89,7 @@ def convert(raw):
             w.alloc(0, words[2], stacks[int(words[1], 16)], int(words[0], 16))
         elif kind == "-":
             w.free(0, rest)
-    w.process_end(1, ms * 1000000, 1, 0)
+    w.process_end(0, ms * 1000000, 1, 0)
     w.end()
     return w.image()
 

@@ -109,7 +109,6 @@ int collect_dead(struct fake_ring *r, const char *trace) {
     }
     int result = collector_run(&c);
     collector_free(&c);
-    ring_map_detach(&ring);
     close(fd);
     return result;
 }

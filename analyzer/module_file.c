@@ -13,17 +13,7 @@
 #include <zlib.h>
 
 #include "diag.h"
-
-/* Paths come from the trace: a FIFO must not make us wait and a device must not be read. */
-static int open_regular(const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat st;
-    if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
+#include "regular_file.h"
 
 /* Copy the build-id of an open ELF file. Returns its bytes, 0 if it has none or is no ELF file. */
 static size_t read_build_id(int fd, uint8_t *id, size_t cap) {
@@ -65,7 +55,7 @@ static int index_file(const char *path, const struct stat *st, int kind, struct 
     if (kind != FTW_F || !S_ISREG(st->st_mode)) {
         return 0;
     }
-    int fd = open_regular(path);
+    int fd = regular_file_open(path);
     if (fd < 0) {
         return 0;
     }
@@ -111,7 +101,7 @@ static void debug_roots(const struct file_finder *finder, const char *roots[N_DE
 
 /* Open a file if it is the right one: by its build-id, or by its checksum where there is none. Returns a descriptor, or -1. */
 static int open_if_right(const char *path, const uint8_t *id, size_t n_bytes, uint32_t crc) {
-    int fd = open_regular(path);
+    int fd = regular_file_open(path);
     if (fd >= 0 && (n_bytes ? !has_build_id(fd, id, n_bytes) : file_crc(fd) != crc)) {
         close(fd);
         fd = -1;
@@ -131,7 +121,7 @@ static int open_in_index(struct file_finder *finder, const uint8_t *id, size_t n
         return -1;
     }
     *path = xstrndup(finder->paths[slot], strlen(finder->paths[slot]));
-    return open_regular(*path);
+    return regular_file_open(*path);
 }
 
 int module_file_by_build_id(struct file_finder *finder, const uint8_t *id, size_t n_bytes, char **path) {
@@ -213,7 +203,7 @@ enum module_file_state module_file_open(struct file_finder *finder, const struct
     }
     char *wanted = path_now(finder, module->path);
     enum module_file_state state = MODULE_FILE_MISSING;
-    *fd = open_regular(wanted);
+    *fd = regular_file_open(wanted);
     if (*fd >= 0 && module->build_id_bytes > 0) {
         state = has_build_id(*fd, module->build_id, module->build_id_bytes) ? MODULE_FILE_FOUND : MODULE_FILE_OTHER_BUILD;
     } else if (*fd >= 0) {

@@ -26,6 +26,19 @@ static const struct {
 
 enum { N_FUNCTIONS = sizeof functions / sizeof functions[0] };
 
+static const struct {
+    const char *library, *function, *name;
+} sanitizers[] = {{"libasan.so", "__asan_init", "AddressSanitizer"},
+                  {"libhwasan.so", "__hwasan_init", "HWAddressSanitizer"},
+                  {"libtsan.so", "__tsan_init", "ThreadSanitizer"},
+                  {"liblsan.so", "__lsan_init", "LeakSanitizer"},
+                  {"libmsan.so", "__msan_init", "MemorySanitizer"}};
+
+/* What a stripped file still has. */
+static const struct {
+    const char *text, *name;
+} messages[] = {{"<jemalloc>: ", "jemalloc"}, {"mimalloc: warning: ", "mimalloc"}};
+
 /* Sets of functions: bit i is functions[i]. */
 struct symbol_sets {
     unsigned exported, defined;
@@ -46,10 +59,22 @@ static unsigned function_bit(const char *name) {
     return 0;
 }
 
+/* name: of a library or a function. */
+static void note_sanitizer(struct allocator_scan *scan, const char *name) {
+    for (size_t i = 0; i < sizeof sanitizers / sizeof sanitizers[0]; i++) {
+        if (strcmp(name, sanitizers[i].function) == 0 ||
+            strncmp(name, sanitizers[i].library, strlen(sanitizers[i].library)) == 0) {
+            scan->sanitizer = sanitizers[i].name;
+        }
+    }
+}
+
 static void note_symbol(struct allocator_scan *scan, struct symbol_sets *sets, const GElf_Sym *sym, const char *name,
                         bool is_dynamic) {
     unsigned type = GELF_ST_TYPE(sym->st_info);
-    scan->is_sanitized |= strcmp(name, "__asan_init") == 0;
+    if (sym->st_shndx != SHN_UNDEF || GELF_ST_BIND(sym->st_info) != STB_WEAK) {
+        note_sanitizer(scan, name);
+    }
     if (sym->st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE)) {
         return;
     }
@@ -73,12 +98,11 @@ static void read_symbols(struct allocator_scan *scan, struct symbol_sets *sets, 
 }
 
 static void add_needed(struct allocator_scan *scan, size_t *cap, const char *name) {
-    static const char asan[] = "libasan.so";
     if (scan->n_needed < NEEDED_MAX) {
         scan->needed = xgrow(scan->needed, scan->n_needed, cap, sizeof *scan->needed);
         scan->needed[scan->n_needed++] = xstrndup(name, strlen(name));
     }
-    scan->is_sanitized |= strncmp(name, asan, sizeof asan - 1) == 0;
+    note_sanitizer(scan, name);
 }
 
 static void read_dynamic(struct allocator_scan *scan, Elf *elf, Elf_Scn *section, const GElf_Shdr *head) {
@@ -99,6 +123,15 @@ static void read_dynamic(struct allocator_scan *scan, Elf *elf, Elf_Scn *section
         }
         scan->is_symbolic |=
             entry.d_tag == DT_SYMBOLIC || (entry.d_tag == DT_FLAGS && (entry.d_un.d_val & DF_SYMBOLIC) != 0);
+    }
+}
+
+static void read_constants(struct allocator_scan *scan, Elf_Scn *section) {
+    Elf_Data *data = elf_getdata(section, NULL);
+    for (size_t i = 0; data && data->d_buf && i < sizeof messages / sizeof messages[0]; i++) {
+        if (memmem(data->d_buf, data->d_size, messages[i].text, strlen(messages[i].text))) {
+            scan->by_messages = messages[i].name;
+        }
     }
 }
 
@@ -133,6 +166,8 @@ static void read_sections(struct allocator_scan *scan, Elf *elf) {
             read_symbols(scan, &sets, elf, section, &head);
         } else if (head.sh_type == SHT_DYNAMIC && !scan->n_needed) {
             read_dynamic(scan, elf, section, &head);
+        } else if (head.sh_type == SHT_PROGBITS && name && strcmp(name, ".rodata") == 0) {
+            read_constants(scan, section);
         }
     }
     conclude(scan, &sets);

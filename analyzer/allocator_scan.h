@@ -15,10 +15,11 @@ struct allocator_scan {
     bool has_symbols;         /* there is a table that names functions which are not exported, too */
     bool is_symbolic;         /* its own calls go to its own definitions first (-Bsymbolic) */
     bool is_go;               /* built by the Go tools */
-    bool is_sanitized;        /* built with, or needs, AddressSanitizer, which is an allocator of its own */
     bool has_rust_allocator;  /* Rust's #[global_allocator] is not the system's */
     bool has_python;          /* the Python interpreter, whose small objects come from its own arenas */
     const char *interposable; /* an allocator function that it exports and libseep.so interposes: "malloc"; NULL: none */
+    const char *sanitizer;    /* the sanitizer that it has or needs, which is an allocator too; NULL: none */
+    const char *by_messages;  /* the allocator whose messages stand in its constants: "jemalloc"; NULL: none */
     const char *hidden;       /* an allocator function that libseep.so cannot take the place of; NULL: none known */
     char **needed;            /* names of the libraries that it needs, in order */
     size_t n_needed;

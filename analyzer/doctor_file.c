@@ -120,10 +120,10 @@ static void check_runtimes(struct findings *findings, const char *name, const st
                      "seen",
                      name);
     }
-    if (scan->is_sanitized && !findings_has(findings, "sanitizer")) {
+    if (scan->sanitizer && !findings_has(findings, "sanitizer")) {
         findings->is_out = true;
-        findings_add(findings, FINDING_PROBLEM, "sanitizer", "trace a build without -fsanitize=address",
-                     "%s has AddressSanitizer, whose allocator goes past libseep.so or refuses it", name);
+        findings_add(findings, FINDING_PROBLEM, "sanitizer", "trace a build without -fsanitize",
+                     "%s has %s, whose allocator goes past libseep.so or refuses it", name, scan->sanitizer);
     }
     if (scan->has_python) {
         findings_add(findings, FINDING_NOTE, "python", "set PYTHONMALLOC=malloc to see each object",
@@ -150,6 +150,8 @@ static void check_jvm(struct findings *findings, const char *name) {
     }
 }
 
+static const char hidden_advice[] = "link that allocator as a shared library, or use the system's to trace";
+
 static void check_program_allocator(struct findings *findings, const struct allocator_scan *scan) {
     if (scan->interposable) {
         findings_add(
@@ -160,20 +162,25 @@ static void check_program_allocator(struct findings *findings, const struct allo
             scan->interposable);
     }
     if (scan->hidden) {
-        findings_add(findings, FINDING_PROBLEM, "hidden-allocator",
-                     "link that allocator as a shared library, or use the system's to trace",
+        findings_add(findings, FINDING_PROBLEM, "hidden-allocator", hidden_advice,
                      "it has an allocator linked into it: what it allocates by calling %s goes past libseep.so and is not "
                      "seen",
                      scan->hidden);
     }
-    if (scan->interposable || scan->hidden) {
+    if (scan->by_messages && !scan->interposable && !scan->hidden) {
+        findings_add(findings, FINDING_PROBLEM, "hidden-allocator", hidden_advice,
+                     "it has %s's messages in it, so probably that allocator too: what it allocates by that goes past "
+                     "libseep.so and is not seen",
+                     scan->by_messages);
+    }
+    if (scan->interposable || scan->hidden || scan->by_messages) {
         return;
     }
     if (!scan->has_symbols) {
         findings_add(findings, FINDING_NOTE, "stripped", "ask its unstripped build if in doubt",
                      "it is stripped: it exports no allocator, and one linked into it without that has no names to be "
                      "known by");
-    } else if (!scan->is_go && !scan->is_sanitized) {
+    } else if (!scan->is_go && !scan->sanitizer) {
         findings_add(findings, FINDING_OK, "allocator", NULL, "it has no allocator of its own");
     }
 }
@@ -220,10 +227,11 @@ static void check_library_allocator(struct findings *findings, const char *name,
         findings_add(findings, FINDING_NOTE, "library-malloc", NULL,
                      "%s defines %s itself: seen, unless it was opened later with RTLD_DEEPBIND, which cannot be told",
                      name, scan->interposable);
-    } else if (scan->hidden) {
+    } else if (scan->hidden || scan->by_messages) {
         findings_add(findings, FINDING_PROBLEM, "library-allocator",
                      "build that library with the system's allocator to trace",
-                     "%s has an allocator of its own: what it allocates by calling %s is not seen", name, scan->hidden);
+                     "%s has an allocator of its own: what it allocates by %s is not seen", name,
+                     scan->hidden ? scan->hidden : scan->by_messages);
     }
 }
 

@@ -221,6 +221,32 @@ static void check_place(struct findings *findings, const struct process_view *vi
     doctor_check_shim(findings, root);
 }
 
+/* Do two processes run the same file? */
+static bool is_same_program(pid_t a, pid_t b) {
+    char path_a[64], path_b[64];
+    struct stat st_a, st_b;
+    snprintf(path_a, sizeof path_a, "/proc/%d/exe", (int)a);
+    snprintf(path_b, sizeof path_b, "/proc/%d/exe", (int)b);
+    return stat(path_a, &st_a) == 0 && stat(path_b, &st_b) == 0 && st_a.st_dev == st_b.st_dev && st_a.st_ino == st_b.st_ino;
+}
+
+/* Children of its first thread; a kernel may not list them. */
+static void check_children(struct findings *findings, const struct process_view *view) {
+    char name[64];
+    unsigned n_forks = 0;
+    snprintf(name, sizeof name, "task/%d/children", (int)view->pid);
+    char *children = process_read(view->pid, name, NULL);
+    char *rest = children;
+    for (char *word; (word = strsep(&rest, " "));) {
+        n_forks += *word && is_same_program(view->pid, (pid_t)strtol(word, NULL, 10));
+    }
+    free(children);
+    if (n_forks) {
+        findings_add(findings, FINDING_PROBLEM, "fork-children", "run it in one process to trace, if it can do that",
+                     "%u of its children run the same program: made by fork, they are not traced", n_forks);
+    }
+}
+
 /* ---- its files ---- */
 
 static int check_executable(struct findings *findings, const struct process_view *view) {
@@ -238,6 +264,7 @@ static int check_executable(struct findings *findings, const struct process_view
     if (status != 0 || !view->has_shim) {
         doctor_check_preload(findings, &check);
     }
+    doctor_check_wrapper(findings, executable);
     doctor_check_executable(findings, path, &scan);
     allocator_scan_free(&scan);
     return 0;
@@ -295,6 +322,7 @@ static int check_view(struct findings *findings, struct process_view *view) {
     check_libraries(findings, view);
     check_secure(findings, view);
     check_init(findings, view);
+    check_children(findings, view);
     check_seccomp(findings, view);
     if (!view->has_shim) {
         check_user(findings, view);

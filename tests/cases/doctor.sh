@@ -55,6 +55,16 @@ wait_ready() { # LOG
     done
 }
 
+# runs PID NAME: wait until it is that program, and no longer the shell that started it.
+runs() {
+    local n=200
+    until [ "$(cat "/proc/$1/comm")" = "$2" ]; do
+        n=$((n - 1))
+        [ $n -gt 0 ] || fail "process $1 never was $2"
+        sleep 0.05
+    done
+}
+
 case_nothing_in_the_way() {
     says 0 ok:preload ok:allocator ok:libseep -- -- "$plain" one two
     traceable true
@@ -180,8 +190,21 @@ case_allocators_in_the_program() {
         says 1 problem:hidden-allocator -- -- ./with_$name
         has text "calling $name "
     done
+    strip with_je_malloc
+    says 0 note:stripped -- -- ./with_je_malloc
     echo 'void *__rg_alloc(unsigned long n) { return (void *)n; } int main(void) { return 0; }' | gcc -x c - -o rust
     says 0 note:rust-allocator -- -- ./rust
+}
+
+# A real allocator, linked statically and hidden, is known by its messages after stripping.
+case_stripped_allocators() {
+    gcc -o with_jemalloc "$ROOT/tests/targets/plain.c" -Wl,--exclude-libs,ALL -l:libjemalloc.a -lm -lstdc++
+    says 1 problem:hidden-allocator -- -- ./with_jemalloc
+    strip with_jemalloc
+    says 1 problem:hidden-allocator -- -- ./with_jemalloc
+    has text "it has jemalloc's messages"
+    "$SEEP" run -o a.seep -- ./with_jemalloc >out 2>err || true
+    has err 'trace in .* [0-9]{1,2} allocations' # of 1010
 }
 
 case_shared_allocators() {
@@ -216,9 +239,13 @@ case_go_program() {
 }
 
 case_sanitizer() {
-    gcc -fsanitize=address -o sanitized "$ROOT/tests/targets/plain.c"
-    says 1 problem:sanitizer -- -- ./sanitized
-    traceable false
+    for name in address thread leak; do
+        gcc -fsanitize=$name -o sanitized "$ROOT/tests/targets/plain.c"
+        says 1 problem:sanitizer -- -- ./sanitized
+        traceable false
+    done
+    gcc -fsanitize=undefined -o sanitized "$ROOT/tests/targets/plain.c" # has no allocator
+    says 0 ok:allocator -- -- ./sanitized
 }
 
 case_seep_that_cannot_be_loaded() {
@@ -244,13 +271,37 @@ case_seep_that_cannot_be_loaded() {
 
 case_running_untraced() {
     background log sleep 60
+    runs "$background_pid" sleep
     says 0 note:not-traced ok:preload ok:libseep -- "$background_pid"
     has text 'seep run -- sleep 60$'
     [ "$(jq -r .target found.json)" = "$background_pid" ] || fail "target $(jq .target found.json)"
     [ -d "/proc/$background_pid" ] || fail "it is gone"
     background log "$TARGETS/hidden_allocator" "it's odd"
+    runs "$background_pid" hidden_allocato # a name has 15 bytes
     says 1 note:not-traced problem:hidden-allocator -- "$background_pid"
     grep -qF "hidden_allocator 'it'\\''s odd'" text || fail "not as a shell takes it: $(cat text)"
+}
+
+case_running_with_children() {
+    cat >forks.py <<'PY'
+import os, time
+for _ in range(2):
+    if os.fork() == 0:
+        break
+else:
+    print("ready", flush=True)
+time.sleep(60)
+PY
+    background log python3 forks.py
+    parent=$background_pid
+    wait_ready log
+    background_pids="$background_pids $(pgrep -P "$parent" | tr '\n' ' ')"
+    [ -r "/proc/$parent/task/$parent/children" ] || skip "this kernel lists no children"
+    says 1 problem:fork-children -- "$parent"
+    has text '2 of its children'
+    background log timeout 60 sleep 60
+    runs "$background_pid" timeout
+    says 1 problem:wrapper -- "$background_pid"
 }
 
 case_running_traced() {
@@ -300,7 +351,8 @@ case_running_with_libraries_opened() {
     background log "$TARGETS/opens_libraries" ./opened.so ./symbolic.so ./hidden.so
     wait_ready log
     says 1 note:library-malloc problem:symbolic-allocator problem:library-allocator -- "$background_pid"
-    rm opened.so
+    cp symbolic.so other.so
+    mv other.so opened.so # as an upgrade does
     says 1 note:library-gone problem:symbolic-allocator problem:library-allocator -- "$background_pid"
     background log2 "$TARGETS/opens_libraries" -n libm.so.6
     wait_ready log2
@@ -335,7 +387,7 @@ time.sleep(60)' >zombie &
         status_of 2 "${as_nobody[@]}" doctor "$background_pid" >out 2>err
         one_line err "^seep: .*$background_pid: it belongs to user 0"
         background log3 setpriv --reuid=nobody --regid=nogroup --clear-groups sleep 60
-        for _ in $(seq 100); do grep -q sleep "/proc/$background_pid/comm" && break; sleep 0.1; done
+        runs "$background_pid" sleep
         says 0 note:user -- "$background_pid"
     else
         background log3 "$TARGETS/filtered" secret
@@ -368,4 +420,15 @@ case_damaged_programs() { # 200 s
             python3 "$LIB/damaged_programs.py" "$seep" "$program" flip 500 7
         done
     done
+}
+
+# Each key that the sources have stands in the manual's section, and the other way round.
+case_every_key_is_in_the_manual() {
+    cat "$ROOT"/analyzer/doctor*.c | tr '\n' ' ' | grep -oE 'FINDING_[A-Z]+, +"[a-z0-9-]+"' | cut -d'"' -f2 >keys
+    sed -n '/preload_obstacle .* = /,/;/p' "$ROOT/analyzer/elf_check.c" | tr '\n' ' ' | grep -oE '= \{ *"[a-z0-9-]+"' | cut -d'"' -f2 |
+        grep -v '^no-interpreter$' >>keys # ends it before there is a list
+    sed -n '/^The keys of findings/,/^\.SH/{s/\\-/-/g; s/^\.BR //p}' "$ROOT/analyzer/seep.1" | tr -d '" ' | tr ',' '\n' >documented
+    [ "$(wc -l <keys)" -ge 30 ] || fail "hardly any keys"
+    sort -u -o keys keys
+    sort -u documented | grep -v '^ld.so' | same keys /dev/stdin
 }

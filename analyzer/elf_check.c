@@ -20,6 +20,24 @@ enum {
     PROGRAM_HEADERS_MAX = 512,
 };
 
+static const struct preload_obstacle privileged = {"set-user-id",
+                                                   "is set-user-ID or set-group-ID, so the system ignores LD_PRELOAD",
+                                                   "run it as its owner, or a copy without that bit", SEEP_EXIT_USAGE};
+static const struct preload_obstacle capable = {"file-capabilities",
+                                                "has file capabilities, so the system ignores LD_PRELOAD",
+                                                "run it as root, or a copy without them", SEEP_EXIT_USAGE};
+static const struct preload_obstacle narrow = {"32-bit", "is a 32-bit program", "seep traces 64-bit ones only",
+                                               SEEP_EXIT_USAGE};
+static const struct preload_obstacle foreign = {"machine", "is for another kind of processor than this seep",
+                                                "use the seep built for that", SEEP_EXIT_USAGE};
+static const struct preload_obstacle is_static = {"static", "is statically linked, so no library can be loaded into it",
+                                                  "link it dynamically to trace it", SEEP_EXIT_USAGE};
+static const struct preload_obstacle musl = {
+    "musl", "is linked against musl, whose dynamic linker ends it because libseep.so needs glibc",
+    "build it for glibc to trace it; reports of traces from elsewhere work", SEEP_EXIT_USAGE};
+static const struct preload_obstacle missing = {"no-interpreter", "does not exist", NULL, SEEP_EXIT_NOT_FOUND};
+static const struct preload_obstacle forbidden = {"no-interpreter", "cannot be executed", NULL, SEEP_EXIT_NOT_EXECUTABLE};
+
 /* is_there: set where a file of that name was met. */
 static bool is_runnable_file(const char *path, bool *is_there) {
     struct stat st;
@@ -30,7 +48,7 @@ static bool is_runnable_file(const char *path, bool *is_there) {
     return S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-int program_find(const char *name, char *path, size_t cap) {
+static int search_program(const char *name, char *path, size_t cap) {
     bool is_there = false;
     if (strchr(name, '/')) {
         snprintf(path, cap, "%s", name);
@@ -56,25 +74,25 @@ int program_find(const char *name, char *path, size_t cap) {
     return is_there ? SEEP_EXIT_NOT_EXECUTABLE : SEEP_EXIT_NOT_FOUND;
 }
 
-/* Does running it change who we are, so that the dynamic linker drops LD_PRELOAD? */
-static bool is_privileged(int fd, const struct stat *st, char *why, size_t cap) {
-    if ((st->st_mode & S_ISUID && st->st_uid != getuid()) ||
-        (st->st_mode & S_ISGID && st->st_mode & S_IXGRP && st->st_gid != getgid())) {
-        snprintf(why, cap,
-                 "is set-user-ID or set-group-ID, so the system ignores LD_PRELOAD; run it as its owner, or a copy without "
-                 "that bit");
-        return true;
+int program_find(const char *name, char *path, size_t cap) {
+    int status = search_program(name, path, cap);
+    if (status != 0) {
+        diag_error("cannot run %s: %s", path, status == SEEP_EXIT_NOT_FOUND ? "not found" : "not an executable file");
     }
-    if (getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0) {
-        snprintf(why, cap,
-                 "has file capabilities, so the system ignores LD_PRELOAD; run it as root, or a copy without them");
-        return true;
-    }
-    return false;
+    return status;
 }
 
-/* The dynamic linker of a 64-bit program. Returns false if it has none; cut to cap. */
-static bool read_interpreter(int fd, const Elf64_Ehdr *head, char *path, size_t cap) {
+/* Does running it change who we are, so that the dynamic linker drops LD_PRELOAD? */
+static const struct preload_obstacle *privilege_obstacle(int fd, const struct stat *st) {
+    if ((st->st_mode & S_ISUID && st->st_uid != getuid()) ||
+        (st->st_mode & S_ISGID && st->st_mode & S_IXGRP && st->st_gid != getgid())) {
+        return &privileged;
+    }
+    return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0 ? &capable : NULL;
+}
+
+/* The dynamic linker of a 64-bit program; false if it has none. */
+static bool read_interpreter(int fd, const Elf64_Ehdr *head, char path[PATH_MAX]) {
     for (unsigned i = 0; i < head->e_phnum && i < PROGRAM_HEADERS_MAX; i++) {
         Elf64_Phdr segment;
         off_t off = (off_t)(head->e_phoff + (Elf64_Off)i * head->e_phentsize);
@@ -82,8 +100,9 @@ static bool read_interpreter(int fd, const Elf64_Ehdr *head, char *path, size_t 
             break;
         }
         if (segment.p_type == PT_INTERP) {
-            ssize_t n = pread(fd, path, segment.p_filesz < cap ? segment.p_filesz : cap - 1, (off_t)segment.p_offset);
-            path[n > 0 ? n : 0] = '\0';
+            size_t n = segment.p_filesz < PATH_MAX ? segment.p_filesz : PATH_MAX - 1;
+            ssize_t n_read = pread(fd, path, n, (off_t)segment.p_offset);
+            path[n_read > 0 ? n_read : 0] = '\0';
             return true;
         }
     }
@@ -103,26 +122,20 @@ static unsigned our_machine(void) {
     return head.e_machine;
 }
 
-static bool elf_takes_preload(int fd, const Elf64_Ehdr *head, char *why, size_t cap) {
-    unsigned machine = our_machine();
+static const struct preload_obstacle *elf_obstacle(int fd, const Elf64_Ehdr *head) {
+    static const char of_musl[] = "ld-musl-";
     char interpreter[PATH_MAX];
+    unsigned machine = our_machine();
     if (head->e_ident[EI_CLASS] != ELFCLASS64) {
-        snprintf(why, cap, "is a 32-bit program; seep traces 64-bit ones only");
-        return false;
+        return &narrow;
     }
     if (machine != EM_NONE && head->e_machine != machine) {
-        snprintf(why, cap, "is for another kind of processor than this seep; use the seep built for that");
-        return false;
+        return &foreign;
     }
-    if (!read_interpreter(fd, head, interpreter, sizeof interpreter)) {
-        snprintf(why, cap, "is statically linked, so no library can be loaded into it; link it dynamically to trace it");
-        return false;
+    if (!read_interpreter(fd, head, interpreter)) {
+        return &is_static;
     }
-    if (strncmp(text_base_name(interpreter), "ld-musl-", 8) == 0) {
-        snprintf(why, cap, "is built for musl, and libseep.so for glibc; build it for glibc to trace it");
-        return false;
-    }
-    return true;
+    return strncmp(text_base_name(interpreter), of_musl, sizeof of_musl - 1) == 0 ? &musl : NULL;
 }
 
 /* Take the interpreter's path out of "#! /bin/sh -e\n". Returns false if this is no such line. */
@@ -146,23 +159,24 @@ static bool script_interpreter(const char *line, size_t n, char *path, size_t ca
     return true;
 }
 
-/* One file. Returns false if a preloaded library cannot get in; next = the interpreter of a script, else "". */
-static bool file_takes_preload(const char *path, char next[PATH_MAX], char *why, size_t cap) {
+/* One file. Returns what keeps a preloaded library out, or NULL; next = the interpreter of a script, else "". */
+static const struct preload_obstacle *file_obstacle(const char *path, char next[PATH_MAX]) {
     union {
         Elf64_Ehdr elf;
         char text[PATH_MAX];
     } head = {0};
     struct stat st;
-    bool result = true;
+    const struct preload_obstacle *result = NULL;
     next[0] = '\0';
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        return true; /* executable and not readable: the kernel may still run it */
+        return NULL; /* executable and not readable: the kernel may still run it */
     }
     ssize_t n = pread(fd, &head, sizeof head, 0);
     if (n > 0 && fstat(fd, &st) == 0) {
         if ((size_t)n >= sizeof head.elf && memcmp(head.elf.e_ident, ELFMAG, SELFMAG) == 0) {
-            result = !is_privileged(fd, &st, why, cap) && elf_takes_preload(fd, &head.elf, why, cap);
+            result = privilege_obstacle(fd, &st);
+            result = result ? result : elf_obstacle(fd, &head.elf);
         } else if (!script_interpreter(head.text, (size_t)n, next, PATH_MAX)) {
             next[0] = '\0';
         }
@@ -171,28 +185,37 @@ static bool file_takes_preload(const char *path, char next[PATH_MAX], char *why,
     return result;
 }
 
-int program_check_preload(const char *path, char *why, size_t cap) {
-    char at[PATH_MAX], next[PATH_MAX], reason[256];
-    snprintf(at, sizeof at, "%s", path);
+int program_check_preload(const char *path, struct program_check *check) {
+    char next[PATH_MAX];
+    *check = (struct program_check){0};
+    snprintf(check->file, sizeof check->file, "%s", path);
     for (int depth = 0; depth <= SCRIPT_DEPTH_MAX; depth++) {
-        if (!file_takes_preload(at, next, reason, sizeof reason)) {
-            if (depth) {
-                snprintf(why, cap, "is a script for %.200s, which %s", at, reason);
-            } else {
-                snprintf(why, cap, "%s", reason);
-            }
-            return SEEP_EXIT_USAGE;
-        }
-        if (!next[0]) {
+        check->obstacle = file_obstacle(check->file, next);
+        if (check->obstacle || !next[0]) {
             break;
         }
+        check->is_script = true;
+        memcpy(check->file, next, sizeof next);
         if (access(next, X_OK) != 0) {
-            int error = errno;
-            snprintf(why, cap, "is a script for %.200s, which %s", next,
-                     error == ENOENT ? "does not exist" : "cannot be executed");
-            return error == ENOENT ? SEEP_EXIT_NOT_FOUND : SEEP_EXIT_NOT_EXECUTABLE;
+            check->obstacle = errno == ENOENT ? &missing : &forbidden;
+            break;
         }
-        memcpy(at, next, sizeof at);
     }
-    return 0;
+    return check->obstacle ? check->obstacle->status : 0;
+}
+
+void program_check_describe(const struct program_check *check, char *words, size_t cap) {
+    const char *what = check->obstacle ? check->obstacle->what : "";
+    if (check->is_script) {
+        snprintf(words, cap, "is a script for %.200s, which %s", check->file, what);
+    } else {
+        snprintf(words, cap, "%s", what);
+    }
+}
+
+void program_refuse(const char *path, const struct program_check *check) {
+    char why[PATH_MAX];
+    const char *advice = check->obstacle->advice;
+    program_check_describe(check, why, sizeof why);
+    diag_error("cannot trace %s: it %s%s%s", path, why, advice ? "; " : "", advice ? advice : "");
 }

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"run", run_main, "[-o FILE] [--] CMD…", "run a program and record what it allocates"},
     {"report", report_main, "FILE", "say which call sites hold memory that was never released"},
     {"info", info_main, "FILE", "say what is in a trace, and what is missing from it"},
+    {"doctor", doctor_main, "PID | -- CMD…", "say what of a program will not be seen, and why"},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
@@ -35,7 +36,8 @@ static int print_help(void) {
     }
     puts("\n"
          "Also: seep help COMMAND, seep --version.\n"
-         "Exit status: 0 done, 1 a gate failed, 2 wrong usage, 3 unreadable trace; of `run`: the program's.");
+         "Exit status: 0 done, 1 a gate failed or doctor found problems, 2 wrong usage, 3 unreadable trace; of `run`: the "
+         "program's.");
     return fflush(stdout) == 0 ? SEEP_EXIT_DONE : SEEP_EXIT_UNREADABLE;
 }
 

@@ -117,18 +117,22 @@ static int read_options(struct run *run, int argc, char **argv) {
 
 /* Returns -1 to go on, or the status to end with. */
 static int check_command(struct run *run) {
-    char program[PATH_MAX], why[512];
+    char program[PATH_MAX], why[PATH_MAX];
+    struct program_check check;
     int status = program_find(run->command[0], program, sizeof program);
     if (status != 0) {
-        diag_error("cannot run %s: %s", program, status == SEEP_EXIT_NOT_FOUND ? "not found" : "not an executable file");
         return status;
     }
-    status = program_check_preload(program, why, sizeof why);
+    status = program_check_preload(program, &check);
     if (status != 0) {
-        diag_error("cannot trace %s: it %s", program, why);
+        program_refuse(program, &check);
         return status;
     }
-    return run_find_shim(run->shim) == 0 ? -1 : SEEP_EXIT_USAGE;
+    if (run_find_shim(run->shim, why, sizeof why) != 0) {
+        diag_error("%s", why);
+        return SEEP_EXIT_USAGE;
+    }
+    return -1;
 }
 
 /* ---- signals ---- */

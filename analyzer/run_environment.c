@@ -28,12 +28,12 @@ char *run_environment_option(const char *key) {
     return value;
 }
 
-int run_find_shim(char path[PATH_MAX]) {
+int run_find_shim(char path[PATH_MAX], char *why, size_t cap) {
     static const char *const places[] = {"libseep.so", "../lib/seep/libseep.so"};
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n <= 0) {
-        diag_error("cannot find libseep.so: /proc/self/exe: %s", strerror(errno));
+        snprintf(why, cap, "cannot find libseep.so: /proc/self/exe: %s", strerror(errno));
         return -1;
     }
     self[n] = '\0';
@@ -44,12 +44,13 @@ int run_find_shim(char path[PATH_MAX]) {
             continue;
         }
         if (strpbrk(path, " :")) {
-            diag_error("cannot preload %s: LD_PRELOAD knows no spaces and colons in names; install seep elsewhere", path);
+            snprintf(why, cap, "cannot preload %s: LD_PRELOAD knows no spaces and colons in names; install seep elsewhere",
+                     path);
             return -1;
         }
         return 0;
     }
-    diag_error("cannot find libseep.so: neither in %s nor in %s/../lib/seep; install it there", self, self);
+    snprintf(why, cap, "cannot find libseep.so: neither in %s nor in %s/../lib/seep; install it there", self, self);
     return -1;
 }
 

@@ -22,8 +22,10 @@ struct run_options {
 char *run_environment_option(const char *key);
 
 /* Find libseep.so: beside this executable, else in ../lib/seep.
- * Returns  0, or -1 after one line on stderr */
-MUST_CHECK int run_find_shim(char path[PATH_MAX]);
+ *
+ * why      receives the reason if it cannot be preloaded, and what to do: a message
+ * Returns  0, or -1 */
+MUST_CHECK int run_find_shim(char path[PATH_MAX], char *why, size_t cap);
 
 /* The name of the trace of this process: as asked, with the pid for each "%p" and the program for each "%n", or seep.<program>.<pid>.seep.
  * Returns  0, or -1 after one line on stderr */

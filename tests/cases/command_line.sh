@@ -10,7 +10,7 @@ usage() { # REGEX ARGUMENTS…: wrong usage: status 2, one line
 }
 
 case_help() {
-    for command in '' run report info; do
+    for command in '' run report info doctor; do
         # shellcheck disable=SC2086
         status_of 0 "$SEEP" $command --help >out 2>err
         has out '^usage: seep'
@@ -54,7 +54,7 @@ case_every_option_is_in_the_manual() {
     manual=$ROOT/analyzer/seep.1
     [ -f "$manual" ] || fail "there is no manual"
     sed 's/\\-/-/g; s/\\f.//g' "$manual" >manual.txt
-    for command in '' run report info; do
+    for command in '' run report info doctor; do
         # shellcheck disable=SC2086
         "$SEEP" $command --help | grep -oE -- '(^|[ ,])--[a-z][a-z-]+' | tr -d ' ,' | sort -u >options
         while read -r option; do
@@ -119,4 +119,9 @@ case_every_key_is_in_the_manual() {
             done <keys
         done
     done
+    "$SEEP" doctor --format json -- "$TARGETS/plain" | jq -r '(paths | map(strings) | .[]), .findings[].key' | sort -u >keys
+    [ "$(wc -l <keys)" -ge 10 ] || fail "hardly any keys of doctor"
+    while read -r key; do
+        grep -qw -e "$key" manual.txt || fail "doctor: $key is not in the manual"
+    done <keys
 }

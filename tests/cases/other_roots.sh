@@ -233,18 +233,3 @@ case_directories_that_are_not_there() {
         [ ! -s out ] || fail "something on stdout"
     done
 }
-
-# musl's loader would refuse libseep.so, and the program with it.
-case_musl_program() {
-    python3 - "$plain" <<'PY'
-import sys
-data = open(sys.argv[1], "rb").read()
-old, new = b"/lib64/ld-linux-x86-64.so.2\0", b"/lib/ld-musl-x86_64.so.1\0"
-assert data.count(old) == 1
-open("musl", "wb").write(data.replace(old, new.ljust(len(old), b"\0")))
-PY
-    chmod +x musl
-    status_of 2 "$SEEP" run -o a.seep -- ./musl >out 2>err
-    one_line err '^seep: cannot trace ./musl: it .*musl'
-    [ ! -e a.seep ] || fail "a trace was made"
-}

@@ -141,6 +141,13 @@ PY
     [ ! -e a.seep ] || fail "a trace was made"
 }
 
+# What a musl compiler would leave; its dynamic linker would end the program because of us.
+case_musl_program() {
+    gcc -Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1 -o of_musl "$ROOT/tests/targets/plain.c"
+    refused 2 'of_musl: it is linked against musl' -o a.seep -- ./of_musl
+    [ ! -e a.seep ] || fail "a trace was made"
+}
+
 case_script() {
     printf '#!/bin/sh\nexec "%s" "$@"\n' "$plain" >script
     chmod +x script

@@ -156,7 +156,6 @@ struct ring_join {
     uint32_t fork_serial; /* of the mark in the parent's events; 0 = it comes by exec */
     uint32_t ppid;
     uint64_t ring_number; /* the second one in its ring's name */
-    uint64_t claimed_ns;  /* CLOCK_MONOTONIC */
 };
 
 /* A piece of one thread's events. The header is one cache line, words follow. */

@@ -1,6 +1,7 @@
 /* event_buf.c - the rare halves of recording an event; see event_buf.h. */
 #include "event_buf.h"
 
+#include "hook.h"
 #include "ring_file.h"
 #include "sys.h"
 
@@ -92,8 +93,8 @@ static uint64_t *put_wide(uint64_t *w, enum ring_kind kind, uint64_t delta, uint
     return w;
 }
 
-COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t address, uint64_t size, uint32_t stack,
-                         uint64_t stamp) {
+static void put_slow(struct thread_state *t, enum ring_kind kind, uint64_t address, uint64_t size, uint32_t stack,
+                     uint64_t stamp) {
     if (t->cursor >= t->limit) {
         if (!is_own(t)) {
             return;
@@ -126,6 +127,23 @@ COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t a
         }
     }
     event_publish(t, w);
+}
+
+COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t address, uint64_t size, uint32_t stack,
+                         uint64_t stamp) {
+    if (LIKELY(is_own(t))) {
+        put_slow(t, kind, address, size, stack, stamp);
+        return;
+    }
+    /* A signal handler forked when this hook had just looked up its thread's state. In the child there is another, or the same one anew. */
+    struct thread_state *own = thread_current ? thread_current : thread_attach();
+    if (hook_is_ready(own)) {
+        hook_enter(own, (uint64_t)__builtin_frame_address(0));
+        event_begin(own);
+        put_slow(own, kind, address, size, stack, event_stamp_after(own));
+        event_end(own);
+        hook_leave(own, THREAD_READY);
+    }
 }
 
 COLD void event_put_free_later(struct thread_state *t, uint64_t address) {

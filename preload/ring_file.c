@@ -22,6 +22,7 @@ enum {
     NODES_MAX = 1 << 24,
     BACK_STEP_BYTES = 65536,
     EVENT_BYTES_MIN = 256 << 10,
+    GENERATIONS = 4,
     ADDRESS_SHARE = 32, /* of RLIMIT_AS at most one such part */
 };
 
@@ -108,7 +109,8 @@ static int map_file(int fd, const struct ring_header *layout) {
     if (p == MAP_FAILED) {
         return -errno;
     }
-    madvise(p, layout->file_bytes, MADV_RANDOM); /* there is nothing to be read ahead, but the kernel would: 32 pages for one */
+    madvise(p, layout->file_bytes,
+            MADV_RANDOM); /* there is nothing to be read ahead, but the kernel would: 32 pages for one */
     int backed = back(p, page_bytes());
     if (backed < 0) {
         munmap(p, layout->file_bytes);
@@ -200,13 +202,17 @@ void ring_count_lost(enum ring_lost kind, uint64_t n) {
     }
 }
 
-void ring_divert(void) {
+/* Put memory of this process's own in the place of a ring. */
+static void divert(struct ring_header *header, uint64_t bytes) {
     int saved = errno;
-    void *diverted =
-        mmap(ring, mapped_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-             0);    /* shared: private memory would count against the child's RLIMIT_DATA */
-    (void)diverted; /* refused: one event of the parent may be overwritten; the child goes on either way */
+    void *diverted = mmap(header, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+                          0); /* shared: private memory would count against the child's RLIMIT_DATA */
+    (void)diverted;           /* refused: one event of the parent may be overwritten; the child goes on either way */
     errno = saved;
+}
+
+void ring_divert(void) {
+    divert(ring, mapped_bytes);
 }
 
 /* Copy the parent's nodes. Those that another thread of the parent was just making are of no use here, and copied as they stand. */
@@ -258,9 +264,22 @@ bool ring_replace(const char *path) {
     return is_made;
 }
 
+/* A signal handler may have forked when the hook that it interrupted had just looked up its thread's state: that hook goes on in the child, with
+ * what lies in the parent's ring. So that stays there, as memory of the child's own, for some more generations. */
 void ring_forget_parent(void) {
+    static struct {
+        void *start;
+        uint64_t bytes;
+    } diverted[GENERATIONS];
+    static unsigned next;
     if (parent_ring) {
-        sys_unmap(parent_ring, parent_bytes);
+        if (diverted[next].start) {
+            sys_unmap(diverted[next].start, diverted[next].bytes);
+        }
+        divert(parent_ring, parent_bytes);
+        diverted[next].start = parent_ring;
+        diverted[next].bytes = parent_bytes;
+        next = (next + 1) % GENERATIONS;
         parent_ring = NULL;
     }
 }
@@ -274,7 +293,6 @@ struct ring_join *ring_join_claim(struct ring_header *of) {
             return NULL;
         }
         if (atomic_compare_exchange_strong(&joins[at].state, &free_place, RING_JOIN_CLAIMED)) {
-            joins[at].claimed_ns = sys_mono_ns();
             return &joins[at];
         }
     }

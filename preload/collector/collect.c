@@ -28,7 +28,9 @@ enum {
     HURRY_EVENTS = 262144, /* a poll that finds as many is not followed by a sleep at all */
     EXEC_CHECK_NS = 20 * NS_PER_MS,
     COPY_WAIT_NS = 2000 * NS_PER_MS, /* how long a fork child waits for its parent's events up to the fork, */
-    JOIN_WAIT_NS = 1000 * NS_PER_MS, /* and a process that has ended for a child that it forked before */
+    JOIN_WAIT_NS =
+        1000 *
+        NS_PER_MS, /* and a process that has ended for a child that it forked before, or for what it became by exec */
     FIRST_TARGETS = 16,
     EXECS_AT_ONCE = 256,
 };
@@ -251,10 +253,11 @@ static struct target *find_target(const struct collector *c, uint32_t index) {
     return NULL;
 }
 
-/* The one of that pid that is running, as far as is known. */
+/* The one of that pid that is running, as far as is known, or was seen to have become another program that has not joined yet. */
 static struct target *find_running(const struct collector *c, uint32_t pid) {
     for (uint32_t i = c->n_targets; i-- > 0;) {
-        if (c->targets[i]->ring.pid == pid && !c->targets[i]->is_finished && !c->targets[i]->has_execed) {
+        const struct target *t = c->targets[i];
+        if (t->ring.pid == pid && ((!t->is_finished && !t->has_execed) || t->execed_ns != 0)) {
             return c->targets[i];
         }
     }
@@ -298,6 +301,7 @@ static void adopt(struct collector *c, struct target *by, const struct ring_join
                                 .process = parent ? parent->index : TRACE_NO_PROCESS};
     if (before) {
         before->has_execed = true;
+        before->execed_ns = 0;
     }
     struct target *t = new_target(c, &ring, join->pid);
     t->ring_path = path;
@@ -372,7 +376,9 @@ static void finish_target(struct collector *c, struct target *t) {
     if (t->ring_path) {
         unlink(t->ring_path);
     }
-    atomic_store_explicit(&t->ring.header->collector_state, RING_COLLECTOR_DONE, memory_order_release);
+    if (t != c->targets[0]) { /* by the first one's ring programs join to the end */
+        atomic_store_explicit(&t->ring.header->collector_state, RING_COLLECTOR_DONE, memory_order_release);
+    }
 }
 
 /* Whether a fork child still waits for what was alive in its parent. */
@@ -389,16 +395,26 @@ static bool is_waited_for(const struct collector *c, const struct target *parent
 static bool reap(struct collector *c) {
     bool must_check = clock_mono_ns() - c->exec_checked_ns >= EXEC_CHECK_NS, is_any_left = false;
     c->exec_checked_ns = must_check ? clock_mono_ns() : c->exec_checked_ns;
+    bool is_any_dead = false;
     for (uint32_t i = 0; i < c->n_targets; i++) {
         struct target *t = c->targets[i];
-        if (t->is_started && !t->is_finished && !target_is_alive(t, must_check)) {
+        t->is_dead = t->is_dead || !target_is_alive(t, must_check);
+        is_any_dead = is_any_dead || (t->is_dead && !t->is_finished);
+        forks_expire(&t->matcher.forks, KEPT_NS);
+    }
+    if (is_any_dead) {
+        take_joins(c); /* what they have become, and their last children, are known before they end */
+    }
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        struct target *t = c->targets[i];
+        if (t->is_dead && t->is_started && !t->is_finished) {
             finish_target(c, t);
         }
-        forks_expire(&t->matcher.forks, KEPT_NS);
     }
     for (uint32_t i = c->n_targets; i-- > 0;) {
         struct target *t = c->targets[i];
-        bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? JOIN_WAIT_NS : KEPT_NS);
+        bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? JOIN_WAIT_NS : KEPT_NS) ||
+                           target_may_return(t, JOIN_WAIT_NS);
         is_any_left = is_any_left || !t->is_finished || is_expected;
         if (t->is_finished && !is_expected && i != 0 && !is_waited_for(c, t)) {
             remove_target(c, i);

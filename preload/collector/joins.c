@@ -7,7 +7,7 @@
 
 static bool is_pending(const struct joins *j, uint32_t place) {
     for (uint32_t i = 0; i < j->n_pending; i++) {
-        if (j->pending[i] == place) {
+        if (j->pending[i].place == place) {
             return true;
         }
     }
@@ -26,42 +26,41 @@ void joins_refresh(struct joins *j, const struct ring_map *ring) {
     for (; j->seen != n; j->seen++) {
         uint32_t place = j->seen % ring->cap_joins;
         if (!is_pending(j, place) && j->n_pending < RING_JOINS) {
-            j->pending[j->n_pending++] = (uint16_t)place;
+            j->pending[j->n_pending++] = (struct pending_join){.place = place, .since_ns = clock_mono_ns()};
         }
     }
 }
 
 bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *join) {
     for (uint32_t i = 0; i < j->n_pending;) {
-        struct ring_join *place = &ring->joins[j->pending[i]];
+        struct ring_join *place = &ring->joins[j->pending[i].place];
         uint32_t state = atomic_load_explicit(&place->state, memory_order_acquire);
-        if (state == RING_JOIN_CLAIMED) {
+        if (state != RING_JOIN_READY && state != RING_JOIN_FAILED) {
             i++;
             continue;
         }
         forget(j, i);
-        if (state == RING_JOIN_READY || state == RING_JOIN_FAILED) {
-            memcpy(join, place, sizeof *join);
-            atomic_store_explicit(&join->state, state, memory_order_relaxed);
-            atomic_store_explicit(&place->state, RING_JOIN_FREE, memory_order_release);
-            return true;
-        }
+        memcpy(join, place, sizeof *join);
+        atomic_store_explicit(&join->state, state, memory_order_relaxed);
+        atomic_store_explicit(&place->state, RING_JOIN_FREE, memory_order_release);
+        return true;
     }
     return false;
 }
 
 bool joins_are_expected(struct joins *j, const struct ring_map *ring, uint64_t age_ns) {
     bool is_expected = false;
+    joins_refresh(j, ring);
     uint64_t now_ns = clock_mono_ns();
-    for (uint32_t i = 0; i < j->n_pending; i++) {
-        struct ring_join *place = &ring->joins[j->pending[i]];
-        uint32_t claimed = RING_JOIN_CLAIMED;
-        if (atomic_load_explicit(&place->state, memory_order_acquire) != RING_JOIN_CLAIMED) {
-            is_expected = true; /* ready since */
-        } else if (now_ns - place->claimed_ns < age_ns) {
+    for (uint32_t i = 0; i < j->n_pending;) {
+        struct ring_join *place = &ring->joins[j->pending[i].place];
+        uint32_t state = atomic_load_explicit(&place->state, memory_order_acquire), claimed = RING_JOIN_CLAIMED;
+        bool is_over = state == RING_JOIN_FREE || state == RING_JOIN_CLAIMED;
+        if (!is_over || now_ns - j->pending[i].since_ns < age_ns) {
             is_expected = true;
-        } else {
-            atomic_compare_exchange_strong(&place->state, &claimed, RING_JOIN_FREE);
+            i++;
+        } else if (state == RING_JOIN_FREE || atomic_compare_exchange_strong(&place->state, &claimed, RING_JOIN_FREE)) {
+            forget(j, i);
         }
     }
     return is_expected;

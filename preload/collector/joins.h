@@ -1,7 +1,7 @@
 /* joins.h - the processes that come to a tree: places in a ring's joins, as far as they are not done with.
  *
  * A place is claimed before a fork and becomes ready in the child, a moment later; where no child comes it is given back after a while. Places are
- * claimed in the order of the header's next_join.
+ * claimed in the order of the header's next_join, which is raised first: a place that is found free is about to be claimed.
  */
 #ifndef SEEP_COLLECTOR_JOINS_H
 #define SEEP_COLLECTOR_JOINS_H
@@ -11,9 +11,14 @@
 
 #include "ring_map.h"
 
+struct pending_join {
+    uint32_t place;
+    uint64_t since_ns;
+};
+
 struct joins {
-    uint32_t seen;                /* claims looked at */
-    uint16_t pending[RING_JOINS]; /* places that are not free again, as far as known */
+    uint32_t seen; /* claims looked at */
+    struct pending_join pending[RING_JOINS];
     uint32_t n_pending;
 };
 
@@ -23,7 +28,7 @@ void joins_refresh(struct joins *j, const struct ring_map *ring);
 /* Take the next process that is ready, or has failed, and give its place back. Returns false if there is none. */
 bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *join);
 
-/* Whether somebody may still come by a place claimed less than age_ns ago; older claims are given back. */
+/* Whether somebody may still come by a place pending for less than age_ns; older claims are given back. */
 bool joins_are_expected(struct joins *j, const struct ring_map *ring, uint64_t age_ns);
 
 #endif

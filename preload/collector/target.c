@@ -39,6 +39,13 @@ bool target_is_alive(struct target *t, bool must_check) {
     if (!process_watch_is_alive(&t->watch)) {
         return false;
     }
-    t->has_execed = t->has_execed || (must_check && process_watch_has_execed(&t->watch));
+    if (!t->has_execed && must_check && process_watch_has_execed(&t->watch)) {
+        t->has_execed = true;
+        t->execed_ns = clock_mono_ns();
+    }
     return !t->has_execed;
+}
+
+bool target_may_return(const struct target *t, uint64_t patience_ns) {
+    return t->execed_ns != 0 && clock_mono_ns() - t->execed_ns < patience_ns && process_watch_is_alive(&t->watch);
 }

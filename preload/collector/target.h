@@ -36,7 +36,10 @@ struct target {
     uint32_t parent;      /* index of the target that it came from */
     uint64_t waits_since_ns;
     bool has_execed;
+    uint64_t
+        execed_ns; /* when that was seen before the new program had joined; 0 = it was not, or the program has joined */
     uint32_t first_info; /* no info below is its own */
+    bool is_dead;        /* nothing more can come from it */
     bool is_started;     /* its PROCESS record is there, and its events are read */
     bool is_finished;    /* all is read and told; it stays while others may join by its ring */
 
@@ -66,5 +69,8 @@ void target_inherit(struct target *t, struct fork_copy *copy);
 
 /* Whether anything more can come from it. must_check: whether it has called exec is asked for, too (that it has joined anew tells this as well). */
 bool target_is_alive(struct target *t, bool must_check);
+
+/* Whether the program that it has become may still join. */
+bool target_may_return(const struct target *t, uint64_t patience_ns);
 
 #endif

@@ -16,7 +16,7 @@ unharmed() {
     [ ! -s lost ] || fail "lost: $(tr '\n' ' ' <lost)"
     local told counted
     told=$(sed -n 's/^calls \([0-9]*\)$/\1/p' err)
-    counted=$(json report.json .totals.allocations)
+    counted=$(json report.json ".processes[0].totals.allocations")
     [ -z "$told" ] || { [ "$counted" -ge "$told" ] && [ "$counted" -le $((told + slack)) ]; } ||
         fail "$counted calls in the report, the program made $told"
 }

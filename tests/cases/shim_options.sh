@@ -269,14 +269,6 @@ case_shell_pipeline() {
     no_leftovers
 }
 
-# Whoever is run by exec keeps the process id: %n tells the programs apart.
-case_name_after_exec() {
-    SEEP_OPTIONS="output=$PWD/%n.%p.seep" LD_PRELOAD=$LIBSEEP sh -c "x=\$(echo 1); exec $plain" >out 2>err || true
-    set -- plain.*.seep
-    [ -e "$1" ] || fail "no trace of the second program: $(cat err)"
-    traced "$1"
-}
-
 # What the collector cannot have, the program does without; nothing is left that would be in the way next time.
 case_no_memory_for_the_collector() {
     (

@@ -59,9 +59,14 @@ def check_sums(report):
         if sums[key] != report["totals"][TOTALS[field]]:
             problem("totals.%s is %d, the sites add up to %d" % (TOTALS[field], report["totals"][TOTALS[field]], sums[key]))
     totals = report["totals"]
-    if totals["frees"] != totals["allocations"] - totals["unreleased_blocks"]:
-        problem("%d frees, but %d allocations less %d blocks" % (totals["frees"], totals["allocations"],
-                                                               totals["unreleased_blocks"]))
+    inherited = sum(process["inherited_frees"] for process in report["processes"])
+    if totals["frees"] != totals["allocations"] - totals["unreleased_blocks"] + inherited:
+        problem("%d frees, but %d allocations less %d blocks, and %d of inherited ones" % (
+            totals["frees"], totals["allocations"], totals["unreleased_blocks"], inherited))
+    for key in ("allocations", "allocated_bytes", "unreleased_bytes", "unreleased_blocks", "temporary"):
+        figures = [process["totals"][key] for process in report["processes"]]
+        if sum(figures) != totals[key]:
+            problem("totals.%s is %d, those of the processes add up to %d" % (key, totals[key], sum(figures)))
 
 
 def check_sites(args, report, books):

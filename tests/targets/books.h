@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #ifdef __cplusplus
@@ -58,7 +59,7 @@ struct block {
     uint64_t serial; /* thread number << 40 | count; 0 = none */
 };
 
-static struct book books[BOOK_SITES_MAX];
+static struct book books_own[BOOK_SITES_MAX], *books = books_own;
 static int n_books;
 static uint64_t books_live, books_peak; /* only kept when books_ordered */
 static int books_ordered;
@@ -80,6 +81,16 @@ static inline void books_unlock(void) {
     if (books_ordered) {
         pthread_mutex_unlock(&books_mutex);
     }
+}
+
+/* From here on fork children write into the same books. */
+static inline void books_share(void) {
+    void *shared = mmap(NULL, sizeof books_own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        _exit(97);
+    }
+    memcpy(shared, books, sizeof books_own);
+    books = (struct book *)shared;
 }
 
 static inline int book_site(const char *function) {

@@ -9,7 +9,7 @@
 enum { N_CHILDREN = 30 };
 
 extern char **environ;
-static int s_parent, s_thread;
+static int s_parent, s_thread, s_child;
 static volatile int is_over;
 
 SITE void *site_parent(size_t n) {
@@ -49,12 +49,15 @@ static int child(void **of_parent, int n) {
         free(of_parent[i]);
     }
     for (size_t i = 0; i < 2000; i++) {
-        void *p = site_child(i + 1);
+        struct block b;
+        book_alloc(&b, s_child, site_child(i + 1), i + 1);
+        void *p = b.p;
         if (!p) {
             return 1;
         }
         memset(p, 1, i + 1);
         if (i % 100) {
+            book_free(&b);
             free(p);
         }
     }
@@ -73,6 +76,8 @@ int main(void) {
     books_open();
     s_parent = book_site("site_parent");
     s_thread = book_site("site_thread");
+    s_child = book_site("site_child");
+    books_share();
     pthread_t thread;
     pthread_create(&thread, NULL, work, NULL);
     static void *kept[N_CHILDREN];

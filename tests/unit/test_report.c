@@ -412,6 +412,7 @@ static struct process process = {.pid = 42,
                                  .end_kind = TRACE_END_SIGNAL,
                                  .end_value = 9,
                                  .peak_rss_bytes = 4100,
+                                 .total = {.calls = 106, .peak_bytes = 2011, .unreleased_bytes = 2001500, .temporary = 7},
                                  .command = (char[]){"./evil \x1b[2J\x9b"}};
 
 static void make_profile(struct profile *p) {

@@ -1,0 +1,131 @@
+# tree.sh - one trace for all processes: fork, exec, daemons, deaths.
+# shellcheck shell=bash disable=SC2154
+
+family=$TARGETS/family
+
+# processes TRACE FILTER: one line of jq's for each process.
+processes() {
+    "$SEEP" report --format json --top 0 "$1" 2>/dev/null | jq -c ".processes[] | $2"
+}
+
+# all_told TRACE: complete, nothing lost.
+all_told() {
+    report_json "$1" >report.json 2>report.err || fail "seep report: exit status $?"
+    [ "$(json report.json .trace.complete)" = true ] || fail "the trace is not complete"
+    [ "$(json report.json '[.trace.lost[] | select(.count != 0)] | length')" = 0 ] || fail "lost: $(json report.json .trace.lost)"
+}
+
+# 1 + 4 + 16 processes; the books of all are one.
+case_books_of_forks() {
+    BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$family" tree 2 4 2>err || fail "exit status $?"
+    all_told a.seep
+    python3 "$LIB/compare_books.py" books report.json --module family || fail "the report is wrong"
+    [ "$(json report.json '.processes | length')" = 21 ] || fail "$(json report.json '.processes | length') processes"
+    # Each of the 20 children has freed one block of its parent's, and its parent has it still.
+    [ "$(json report.json '[.processes[].inherited_frees] | add')" = 20 ] || fail "inherited frees"
+    no_leftovers
+}
+
+# What a child starts with is what was alive in its parent.
+case_inherited() {
+    "$SEEP" run -o a.seep -- "$family" tree 1 3 2>err
+    all_told a.seep
+    processes a.seep 'select(.origin == "fork") | [.inherited_frees, .totals.allocations]' | sort -u >children
+    [ "$(cat children)" = '[1,502]' ] || [ "$(cat children)" = '[1,501]' ] || fail "children: $(cat children)"
+    jq -e '.processes as $p | [$p[] | select(.origin == "fork") |
+        .inherited_bytes - .inherited_unreleased_bytes == 77 and .came_from == $p[0].pid] | all' report.json >jq.out ||
+        fail "bytes: $(processes a.seep '[.inherited_bytes, .inherited_unreleased_bytes]')"
+}
+
+case_one_process_alone() {
+    local pid sum
+    "$SEEP" run -o a.seep -- "$family" tree 1 3 2>err
+    for pid in $(processes a.seep .pid); do
+        "$SEEP" report --format json --pid "$pid" a.seep >one.json
+        for key in allocations unreleased_bytes; do
+            sum=$(processes a.seep "select(.pid == $pid) | .totals.$key")
+            [ "$(json one.json .totals.$key)" = "$sum" ] || fail "--pid $pid: $key $(json one.json .totals.$key), not $sum"
+        done
+    done
+}
+
+case_shell_of_1000_programs() { # 60 s
+    # shellcheck disable=SC2016
+    "$SEEP" run -o a.seep -- sh -c 'i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done; /bin/false' 2>err && fail "status 0"
+    all_told a.seep
+    [ "$(processes a.seep 'select(.origin == "exec" and .end == "exit" and .exit == 0) | .pid' | wc -l)" = 1000 ] || fail "not all programs"
+    [ "$(processes a.seep 'select(.command == "/bin/false") | .exit')" = 1 ] || fail "the last one"
+    [ "$(find . -name '*.seep*' | wc -l)" = 1 ] || fail "more than one file: $(ls)"
+    no_leftovers
+}
+
+case_exec_chain() {
+    "$SEEP" run -o a.seep -- sh -c 'exec sh -c "exec env X=1 sh -c \"exit 7\""' 2>err || [ $? = 7 ] || fail "exit status"
+    all_told a.seep
+    [ "$(processes a.seep '[.origin, .end]' | tr -d '\n')" = '["start","exec"]["exec","exec"]["exec","exec"]["exec","exit"]' ] ||
+        fail "$(processes a.seep '[.origin, .end, .command]')"
+    [ "$(processes a.seep .pid | sort -u | wc -l)" = 1 ] || fail "more than one pid"
+}
+
+case_ends_of_children() {
+    local how wanted got pid
+    for how in exit _exit quick_exit abort segv kill; do
+        rm -f a.seep
+        "$SEEP" run -o a.seep -- "$family" leave $how >out 2>err || fail "$how: exit status $?"
+        read -r pid wanted <out
+        all_told a.seep
+        got=$(processes a.seep "select(.pid == $pid) | .exit")
+        # How a process ended without exit() can be seen before its parent has asked, or with Linux 6.15.
+        [ "$got" = "$wanted" ] || { [ "$got" = null ] && [ $how != exit ]; } || fail "$how: $got, not $wanted"
+        [ "$(json report.json "[.sites[] | select(.function == \"site_kept\") | .unreleased_bytes] | add")" = 1000 ] || fail "$how: its block is missing"
+    done
+}
+
+case_daemon() {
+    local waited=0
+    "$SEEP" run -o a.seep -- "$family" daemon "$PWD/done" 2>err &
+    until [ -s done ]; do
+        sleep 0.1
+        waited=$((waited + 1))
+        [ $waited -lt 100 ] || fail "the daemon did nothing"
+    done
+    wait $! || fail "exit status $?"
+    wait_trace a.seep
+    all_told a.seep
+    [ "$(processes a.seep "select(.pid == $(cat done)) | .totals.unreleased_bytes >= 1234")" = true ] || fail "$(processes a.seep .)"
+    no_leftovers
+}
+
+case_crowd() { # 60 s
+    "$SEEP" run -o a.seep -- "$family" crowd 300 2>err || fail "exit status $?"
+    all_told a.seep
+    [ "$(processes a.seep 'select(.origin == "fork" and .totals.allocations == 1) | .pid' | wc -l)" = 300 ] || fail "not all children"
+    no_leftovers
+}
+
+case_bare() {
+    LD_PRELOAD=$LIBSEEP SEEP_OPTIONS=output=a.seep sh -c '(ls / >/dev/null); sort /etc/passwd | head -1 >/dev/null; true' 2>err
+    wait_trace a.seep
+    [ ! -s err ] || fail "stderr: $(cat err)"
+    all_told a.seep
+    [ "$(processes a.seep .command | grep -c 'ls /\|sort /etc\|head -1')" -ge 3 ] || fail "$(processes a.seep .command)"
+}
+
+case_make_tree() { # 60 s
+    mkdir src
+    for i in 1 2 3 4 5 6; do
+        echo "int f$i(int n) { int s = 0; for (int i = 0; i < n; i++) s += i * $i; return s; }" >src/f$i.c
+    done
+    printf 'all: f1.o f2.o f3.o f4.o f5.o f6.o\n' >src/Makefile
+    "$SEEP" run -o a.seep -- make -s -C src -j2 2>err || fail "make: $(cat err)"
+    [ -s src/f6.o ] || fail "not built"
+    all_told a.seep
+    [ "$(processes a.seep .command | grep -c '/cc1 ')" = 6 ] || fail "compilers: $(processes a.seep .command | grep -c '/cc1 ')"
+}
+
+case_not_followed() {
+    "$SEEP" run --no-follow-exec -o a.seep -- sh -c 'ls / >/dev/null; (exit 3); sort /etc/passwd >/dev/null' 2>err
+    [ "$(wc -l <err)" = 1 ] || fail "stderr: $(cat err)"
+    [ -z "$(processes a.seep 'select(.origin == "exec") | .command')" ] || fail "a program was followed"
+    [ "$(find . -name '*.seep*' | wc -l)" = 1 ] || fail "more than one file: $(ls)"
+}

@@ -47,11 +47,13 @@ bool tree_has_place(void) {
     return place != NULL;
 }
 
-static void fill(struct ring_join *join, uint64_t number, enum ring_join_state state) {
+/* Returns false where the place has been given to somebody else: that takes ten seconds between fork() and here. */
+static bool fill(struct ring_join *join, uint64_t number, uint32_t state) {
+    uint32_t claimed = RING_JOIN_CLAIMED;
     join->pid = (uint32_t)sys_getpid();
     join->ppid = (uint32_t)getppid();
     join->ring_number = number;
-    atomic_store_explicit(&join->state, state, memory_order_release);
+    return atomic_compare_exchange_strong_explicit(&join->state, &claimed, state, memory_order_release, memory_order_relaxed);
 }
 
 bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)(bool is_forked)) {
@@ -65,7 +67,10 @@ bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring
         fill_ring(true);
         atomic_store(&ring->collector_state, RING_COLLECTOR_RUNNING);
     }
-    fill(join, number, is_made ? RING_JOIN_READY : RING_JOIN_FAILED);
+    if (!fill(join, number, is_made ? RING_JOIN_READY : RING_JOIN_FAILED) && is_made) {
+        unlink(ring_path);
+        is_made = false;
+    }
     ring_forget_parent();
     return is_made;
 }
@@ -112,16 +117,17 @@ bool tree_join_by_exec(const char *first_ring, uint64_t number) {
     size_t bytes;
     struct ring_header *first = map_first(first_ring, &bytes);
     struct ring_join *join = first ? ring_join_claim(first) : NULL;
+    bool has_joined = false;
     if (join) {
         join->fork_serial = 0;
-        fill(join, number, RING_JOIN_READY);
+        has_joined = fill(join, number, RING_JOIN_READY);
         atomic_fetch_add_explicit(&first->wake, 1, memory_order_relaxed);
         sys_futex_wake(&first->wake);
     }
     if (first) {
         munmap(first, bytes);
     }
-    return join != NULL;
+    return has_joined;
 }
 
 /* ---- environment ---- */

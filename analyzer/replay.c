@@ -175,7 +175,7 @@ static COLD struct totals undo_free(struct replay *r, struct totals t, struct re
     if (of) {
         raise_process(of, info->size_bytes);
     }
-    if (thread.was_inherited) {
+    if (of && thread.was_inherited) {
         of->inherited_frees--;
         of->inherited_freed_bytes -= info->size_bytes;
         return t;

@@ -113,13 +113,27 @@ static void add_option(struct text *text, const char *key, const char *value) {
     }
 }
 
+/* What is there already, but for the tree that seep run itself may be in: this is to be another one. */
+static void add_options_of_others(struct text *line, const char *item) {
+    static const char tree[] = "tree=";
+    while (*item) {
+        size_t n = strcspn(item, ":");
+        if (n && strncmp(item, tree, sizeof tree - 1) != 0) {
+            for (size_t i = 0; i < n; i++) {
+                text_add_byte(line, item[i]);
+            }
+            text_add(line, ":");
+        }
+        item += n + (item[n] == ':');
+    }
+}
+
 int run_set_environment(const struct run_options *options, const char *shim, const char *trace) {
     char options_text[OPTIONS_BYTES_MAX], preload[2 * PATH_MAX];
     struct text line = text_over(options_text, sizeof options_text);
     const char *before = getenv("SEEP_OPTIONS");
-    if (before && *before) {
-        text_add(&line, before);
-        text_add(&line, ":");
+    if (before) {
+        add_options_of_others(&line, before);
     }
     text_add(&line, "output=");
     add_full_path(&line, trace);

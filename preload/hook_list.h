@@ -118,7 +118,19 @@
     X(mi_new_realloc) \
     /* not allocators: modules leave, children are made */ \
     X(dlclose) \
-    X(_Fork)
+    X(_Fork) \
+    /* programs are run */ \
+    X(execve) \
+    X(execv) \
+    X(execvpe) \
+    X(execvp) \
+    X(fexecve) \
+    X(execveat) \
+    X(posix_spawn) \
+    X(posix_spawnp) \
+    X(execl) \
+    X(execlp) \
+    X(execle)
 /* clang-format on */
 
 #endif

@@ -278,6 +278,7 @@ static bool begin_in_tree(void) {
         ring_discard(ring_path);
         return false;
     }
+    tree_remember();
     return true;
 }
 

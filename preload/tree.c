@@ -53,7 +53,8 @@ static bool fill(struct ring_join *join, uint64_t number, uint32_t state) {
     join->pid = (uint32_t)sys_getpid();
     join->ppid = (uint32_t)getppid();
     join->ring_number = number;
-    return atomic_compare_exchange_strong_explicit(&join->state, &claimed, state, memory_order_release, memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(&join->state, &claimed, state, memory_order_release,
+                                                   memory_order_relaxed);
 }
 
 bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)(bool is_forked)) {
@@ -168,4 +169,49 @@ void tree_export(const char *first_ring, bool follow) {
     if (!text.is_cut) {
         *entry = value;
     }
+    tree_remember();
+}
+
+static const char *find_entry(char *const *env, const char *name, size_t n) {
+    for (; *env; env++) {
+        if (strncmp(*env, name, n) == 0) {
+            return *env;
+        }
+    }
+    return NULL;
+}
+
+static const char preload_name[] = "LD_PRELOAD=", options_name[] = "SEEP_OPTIONS=";
+
+/* As they stand in the environment now: some programs write over it later. NULL = not to be put in anywhere. */
+static char *our_preload, *our_options;
+
+static char *copy_of(const char *entry) {
+    size_t n = entry ? strlen(entry) + 1 : 0;
+    char *copy = n ? sys_map_private(n) : NULL;
+    return copy ? memcpy(copy, entry, n) : NULL;
+}
+
+void tree_remember(void) {
+    our_preload = copy_of(find_entry(environ, preload_name, sizeof preload_name - 1));
+    our_options = copy_of(find_entry(environ, options_name, sizeof options_name - 1));
+}
+
+char *const *tree_environment(char *const *env, char *room[TREE_ENVIRONMENT_MAX]) {
+    if (!our_preload || !our_options ||
+        (env && (find_entry(env, preload_name, sizeof preload_name - 1) ||
+                 find_entry(env, options_name, sizeof options_name - 1)))) {
+        return env;
+    }
+    size_t n = 0;
+    for (; env && env[n]; n++) {
+        if (n + 3 >= TREE_ENVIRONMENT_MAX) {
+            return env;
+        }
+        room[n] = env[n];
+    }
+    room[n++] = our_preload;
+    room[n++] = our_options;
+    room[n] = NULL;
+    return room;
 }

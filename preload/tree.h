@@ -32,4 +32,13 @@ MUST_CHECK bool tree_join_by_exec(const char *first_ring, uint64_t number);
  * Context: before the program's own code runs */
 void tree_export(const char *first_ring, bool follow);
 
+/* Note what programs find the tree by. Context: before the program's own code runs; tree_export() does it itself */
+void tree_remember(void);
+
+enum { TREE_ENVIRONMENT_MAX = 256 }; /* 2 KiB of stack; what is scrubbed is short */
+
+/* The environment to run a program with: env itself, or, where LD_PRELOAD and SEEP_OPTIONS have both been left out, a copy of it with these in `room`.
+ * Longer ones than fit stay as they are. Context: any, also a vfork child; async-signal-safe */
+char *const *tree_environment(char *const *env, char *room[TREE_ENVIRONMENT_MAX]);
+
 #endif

@@ -14,8 +14,9 @@
 
 enum {
     FORKS_MAX = 256, /* waiting for their children; beyond, the oldest are dropped */
-    FORKS_BIRTH_INHERITED = UINT32_MAX,
 };
+
+#define FORKS_BIRTH_INHERITED UINT32_MAX
 
 struct fork_copy {
     uint32_t serial;

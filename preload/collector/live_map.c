@@ -71,7 +71,7 @@ uint32_t live_map_leaf_new(struct live_map *map, uint64_t page) {
     }
     map->states[leaf] = (struct live_leaf_state){.page = page};
     if (page < map->cap_pages) {
-        map->flat[page] = leaf;
+        map->flat[page] = leaf; /* NOLINT(clang-analyzer-core.NullDereference): without it cap_pages is 0 */
     } else {
         address_map_put(&map->far_leaves, page, (struct live_block){.info = leaf});
     }

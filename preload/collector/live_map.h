@@ -72,6 +72,7 @@ struct live_block live_map_take_other(struct live_map *map, uint64_t address);
 
 ALWAYS_INLINE uint32_t live_map_leaf(const struct live_map *map, uint64_t address) {
     uint64_t page = address >> LIVE_PAGE_SHIFT;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): without it cap_pages is 0 */
     return LIKELY(page < map->cap_pages) ? map->flat[page] : live_map_leaf_slow(map, page);
 }
 

@@ -83,8 +83,8 @@ case_ends_of_children() {
 
 case_daemon() {
     local waited=0
-    "$SEEP" run -o a.seep -- "$family" daemon "$PWD/done" 2>err &
-    until [ -s done ]; do
+    "$SEEP" run -o a.seep -- "$family" daemon "$PWD/finished" 2>err &
+    until [ -s finished ]; do
         sleep 0.1
         waited=$((waited + 1))
         [ $waited -lt 100 ] || fail "the daemon did nothing"
@@ -92,7 +92,7 @@ case_daemon() {
     wait $! || fail "exit status $?"
     wait_trace a.seep
     all_told a.seep
-    [ "$(processes a.seep "select(.pid == $(cat done)) | .totals.unreleased_bytes >= 1234")" = true ] || fail "$(processes a.seep .)"
+    [ "$(processes a.seep "select(.pid == $(cat finished)) | .totals.unreleased_bytes >= 1234")" = true ] || fail "$(processes a.seep .)"
     no_leftovers
 }
 
@@ -121,6 +121,28 @@ case_make_tree() { # 60 s
     [ -s src/f6.o ] || fail "not built"
     all_told a.seep
     [ "$(processes a.seep .command | grep -c '/cc1 ')" = 6 ] || fail "compilers: $(processes a.seep .command | grep -c '/cc1 ')"
+}
+
+# Programs that are run with nothing in their environment.
+# shellcheck disable=SC2016
+case_scrubbed_environment() {
+    "$SEEP" run -o a.seep -- "$family" scrub /bin/sh -c 'env -i PATH="$PATH" sort /etc/passwd >sorted; env >vars' 2>err || fail "exit status $?"
+    all_told a.seep
+    [ "$(processes a.seep 'select(.command == "sort /etc/passwd") | .exit')" = 0 ] || fail "$(processes a.seep .command)"
+    [ -s sorted ] || fail "it did not work"
+}
+
+# What unsets LD_PRELOAD means it.
+case_unset_preload() {
+    "$SEEP" run -o a.seep -- sh -c 'unset LD_PRELOAD; sort /etc/passwd >sorted' 2>err
+    [ -z "$(processes a.seep 'select(.command == "sort /etc/passwd") | .command')" ] || fail "traced"
+    [ -s sorted ] || fail "it did not work"
+}
+
+case_nested_run() {
+    "$SEEP" run -o a.seep -- "$SEEP" run -o b.seep -- "$family" tree 1 2 2>err || fail "exit status $?: $(cat err)"
+    all_told b.seep
+    [ "$(json report.json '.processes | length')" = 3 ] || fail "inner: $(processes b.seep .command)"
 }
 
 case_not_followed() {

@@ -76,8 +76,7 @@ static struct profile profile;
 
 static void use_library(const char *name) {
     free(module.path);
-    module =
-        (struct module){.id = 1, .gone_epoch = UINT32_MAX, .bias = BIAS, .start = BIAS, .end = BIAS + (1 << 20)};
+    module = (struct module){.id = 1, .gone_epoch = UINT32_MAX, .bias = BIAS, .start = BIAS, .end = BIAS + (1 << 20)};
     module.path = path_of(name);
     char command[600], hex[3] = "";
     snprintf(command, sizeof command, "readelf -n %s/whole.so | awk '/Build ID/{print $3}'", folder);

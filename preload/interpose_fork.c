@@ -13,6 +13,8 @@ EXPORT pid_t _Fork(void) {
     pid_t pid = next ? next() : fork();
     if (pid == 0) {
         lifecycle_in_fork_child();
+    } else {
+        lifecycle_after_fork();
     }
     return pid;
 }

@@ -147,6 +147,10 @@ void lifecycle_before_fork(void) {
     }
 }
 
+void lifecycle_after_fork(void) {
+    tree_after_fork();
+}
+
 /* fork() and _Fork() are seen here, so that a child that allocates nothing before it execs is there too; clone() is seen by the wiped
  * memory alone (and before Linux 4.14 not at all). */
 void lifecycle_in_fork_child(void) {
@@ -342,7 +346,7 @@ __attribute__((constructor)) static void construct(void) {
     if (on_exit) {
         on_exit(at_exit, NULL);
     }
-    pthread_atfork(lifecycle_before_fork, NULL, lifecycle_in_fork_child);
+    pthread_atfork(lifecycle_before_fork, lifecycle_after_fork, lifecycle_in_fork_child);
     capture_choose(config.unwinder);
     atomic_store(&t->phase, THREAD_READY);
 }

@@ -30,6 +30,9 @@ void lifecycle_enter_child(void);
 /* What a fork handler does in the parent, before. Context: any, async-signal-safe */
 void lifecycle_before_fork(void);
 
+/* And in the parent, after. */
+void lifecycle_after_fork(void);
+
 /* What a fork handler does in the child, which joins the tree. A signal handler may have forked in the middle of a hook, which then goes on in the child:
  * whatever it still writes must not reach the parent's ring. Context: any, async-signal-safe */
 void lifecycle_in_fork_child(void);

@@ -43,6 +43,10 @@ void tree_before_fork(void) {
     errno = saved;
 }
 
+void tree_after_fork(void) {
+    place = NULL;
+}
+
 bool tree_has_place(void) {
     return place != NULL;
 }

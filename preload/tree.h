@@ -15,6 +15,9 @@
  * handler forks): that child is not traced. Context: any thread, async-signal-safe */
 void tree_before_fork(void);
 
+/* After it in the parent. */
+void tree_after_fork(void);
+
 /* Whether tree_before_fork() has prepared for the child that runs here. Only once. */
 bool tree_has_place(void);
 

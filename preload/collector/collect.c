@@ -372,6 +372,7 @@ static void finish_target(struct collector *c, struct target *t) {
     facts_target_last(c, t, end);
     facts_survivors(c, t);
     facts_count(c, t);
+    target_forget_blocks(t);
     t->is_finished = true;
     if (t->ring_path) {
         unlink(t->ring_path);

@@ -2,12 +2,25 @@
 #include "forks.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "clock_scale.h"
 #include "memory.h"
 
+static uint64_t used_bytes; /* of all processes */
+
+static uint64_t most_bytes(void) {
+    enum { SHARE = 8 };
+    return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / SHARE;
+}
+
+void forks_release(uint64_t memory_bytes) {
+    used_bytes -= memory_bytes;
+}
+
 static void drop(struct forks *f, uint32_t i) {
     live_map_free(&f->copies[i].live);
+    forks_release(f->copies[i].memory_bytes);
     memmove(&f->copies[i], &f->copies[i + 1], (--f->n - i) * sizeof *f->copies);
 }
 
@@ -35,12 +48,17 @@ void forks_add(struct forks *f, uint32_t serial, const struct live_map *live, co
     if (!f->copies) {
         f->copies = memory_map(FORKS_MAX * sizeof *f->copies);
     }
+    uint64_t memory_bytes = live_map_memory(live);
+    if (used_bytes + memory_bytes > most_bytes()) {
+        return;
+    }
+    used_bytes += memory_bytes;
     if (f->n == FORKS_MAX) {
         drop(f, 0);
     }
     struct fork_copy *copy = &f->copies[f->n++];
     struct sum sum = {.sizes = sizes};
-    *copy = (struct fork_copy){.serial = serial, .made_ns = clock_mono_ns()};
+    *copy = (struct fork_copy){.serial = serial, .made_ns = clock_mono_ns(), .memory_bytes = memory_bytes};
     live_map_copy(&copy->live, live);
     live_map_each_place(&copy->live, add_inherited, &sum);
     copy->blocks = sum.blocks;
@@ -52,6 +70,7 @@ bool forks_take(struct forks *f, uint32_t serial, struct fork_copy *copy) {
         if (f->copies[i].serial == serial) {
             *copy = f->copies[i];
             f->copies[i].live = (struct live_map){0};
+            f->copies[i].memory_bytes = 0;
             drop(f, i);
             return true;
         }

@@ -2,7 +2,8 @@
  *
  * The parent puts a mark into its events before it forks; when the matcher comes to it, the live map is copied. Blocks in the copy are marked as
  * inherited: their infos stay the parent's. A mark whose child does not come (the fork failed, it died at once) is dropped after a while.
- * Memory   a live map for each
+ * Memory   a live map for each, and for each child that has taken one; all together at most an eighth of the machine's memory: forks beyond that are
+ *          not copied
  */
 #ifndef SEEP_COLLECTOR_FORKS_H
 #define SEEP_COLLECTOR_FORKS_H
@@ -13,7 +14,7 @@
 #include "live_map.h"
 
 enum {
-    FORKS_MAX = 256, /* waiting for their children; beyond, the oldest are dropped */
+    FORKS_MAX = 4096, /* waiting for their children; beyond, the oldest are dropped */
 };
 
 #define FORKS_BIRTH_INHERITED UINT32_MAX
@@ -23,6 +24,7 @@ struct fork_copy {
     uint64_t made_ns;
     struct live_map live;
     uint64_t blocks, bytes; /* in it */
+    uint64_t memory_bytes;  /* that it takes */
 };
 
 struct forks {
@@ -38,6 +40,9 @@ void forks_add(struct forks *forks, uint32_t serial, const struct live_map *live
 /* Hand out the copy of that fork. Returns false if there is none.
  * Memory  copy->live becomes the caller's */
 bool forks_take(struct forks *forks, uint32_t serial, struct fork_copy *copy);
+
+/* Give back what a copy that was handed out has taken. */
+void forks_release(uint64_t memory_bytes);
 
 /* Drop copies older than that many ns. */
 void forks_expire(struct forks *forks, uint64_t age_ns);

@@ -141,6 +141,10 @@ void live_map_each(const struct live_map *map, void (*visit)(void *context, stru
     live_map_each_place(&same, look_at, &look);
 }
 
+uint64_t live_map_memory(const struct live_map *map) {
+    return (uint64_t)map->n_leaves * leaf_bytes + (map->others.bits ? sizeof *map->others.entries << map->others.bits : 0);
+}
+
 void live_map_copy(struct live_map *to, const struct live_map *from) {
     live_map_init(to, from->flat != NULL);
     for (uint32_t leaf = 1; leaf < from->n_leaves; leaf++) {

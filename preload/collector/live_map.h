@@ -52,6 +52,9 @@ struct live_map {
 void live_map_init(struct live_map *map, bool want_flat);
 void live_map_free(struct live_map *map);
 
+/* What a copy will take, in bytes; without the directory's few pages. */
+uint64_t live_map_memory(const struct live_map *map);
+
 /* Make another map of the same blocks. */
 void live_map_copy(struct live_map *to, const struct live_map *from);
 

@@ -23,6 +23,7 @@ void target_free(struct target *t) {
     merge_free(&t->merge);
     ring_reader_free(&t->reader);
     ring_map_detach(&t->ring);
+    forks_release(t->inherited_memory_bytes);
     free(t->ring_path);
     *t = (struct target){0};
 }
@@ -32,7 +33,14 @@ void target_inherit(struct target *t, struct fork_copy *copy) {
     t->matcher.live = copy->live;
     t->log.origin.inherited_blocks = copy->blocks;
     t->log.origin.inherited_bytes = copy->bytes;
+    t->inherited_memory_bytes = copy->memory_bytes;
     copy->live = (struct live_map){0};
+}
+
+void target_forget_blocks(struct target *t) {
+    live_map_free(&t->matcher.live);
+    forks_release(t->inherited_memory_bytes);
+    t->inherited_memory_bytes = 0;
 }
 
 bool target_is_alive(struct target *t, bool must_check) {

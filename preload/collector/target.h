@@ -38,10 +38,11 @@ struct target {
     bool has_execed;
     uint64_t
         execed_ns; /* when that was seen before the new program had joined; 0 = it was not, or the program has joined */
-    uint32_t first_info; /* no info below is its own */
-    bool is_dead;        /* nothing more can come from it */
-    bool is_started;     /* its PROCESS record is there, and its events are read */
-    bool is_finished;    /* all is read and told; it stays while others may join by its ring */
+    uint64_t inherited_memory_bytes; /* see forks_release() */
+    uint32_t first_info;             /* no info below is its own */
+    bool is_dead;                    /* nothing more can come from it */
+    bool is_started;                 /* its PROCESS record is there, and its events are read */
+    bool is_finished;                /* all is read and told; it stays while others may join by its ring */
 
     uint64_t resident_bytes, peak_bytes; /* as last seen */
     uint64_t memory_written[2];
@@ -66,6 +67,9 @@ void target_free(struct target *t);
 
 /* Start with what was alive in its parent at the fork. */
 void target_inherit(struct target *t, struct fork_copy *copy);
+
+/* At its end: what was alive is told, and its memory is wanted. */
+void target_forget_blocks(struct target *t);
 
 /* Whether anything more can come from it. must_check: whether it has called exec is asked for, too (that it has joined anew tells this as well). */
 bool target_is_alive(struct target *t, bool must_check);

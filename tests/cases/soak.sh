@@ -80,3 +80,28 @@ case_dlcloses() { # 1800 s
     report_json trace.seep >report.json 2>report.err
     [ "$(json report.json '[.trace.lost[] | select(.kind == "modules").count] | add')" -gt 4000 ] || fail "not counted"
 }
+
+# Trees of processes; the books of all are one. Some members are killed, and then nothing may be made up.
+case_trees() { # 1800 s
+    local n
+    for n in $(seq 50); do
+        rm -f a.seep books
+        BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$TARGETS/family" tree 2 4 >out 2>err || fail "run $n: exit status $?"
+        report_json a.seep >report.json
+        [ "$(json report.json '[.trace.lost[] | select(.count != 0)] | length')" = 0 ] || fail "run $n lost: $(json report.json .trace.lost)"
+        python3 "$LIB/compare_books.py" books report.json --module family || fail "run $n"
+        [ "$(json report.json '.processes | length')" = 21 ] || fail "run $n: $(json report.json '.processes | length') processes"
+    done
+    no_leftovers
+}
+
+# Some 10,000 short programs, two at a time.
+case_many_programs() { # 1800 s
+    local script='i=0; while [ $i -lt 2500 ]; do /bin/true; /bin/echo $i >/dev/null; i=$((i+1)); done'
+    "$SEEP" run -o a.seep -- sh -c "($script) & ($script) & wait" 2>err || fail "exit status $?"
+    "$SEEP" report --format json --top 0 a.seep >report.json 2>report.err
+    [ "$(json report.json .trace.complete)" = true ] || fail "not complete"
+    [ "$(json report.json '[.processes[] | select(.origin == "exec" and .exit == 0)] | length')" = 10000 ] ||
+        fail "$(json report.json '.processes | length') processes"
+    no_leftovers
+}

@@ -295,6 +295,11 @@ static void compare_with_end(struct load *load) {
 static void fill_blanks(struct profile *p) {
     p->recorder_version = p->recorder_version ? p->recorder_version : xstrndup("", 0);
     p->options = p->options ? p->options : xstrndup("", 0);
+    for (size_t i = 0; i < p->n_processes; i++) {
+        struct process *process = &p->processes[i];
+        process->executable = process->executable ? process->executable : xstrndup("?", 1);
+        process->command = process->command ? process->command : xstrndup("?", 1);
+    }
     for (size_t i = 0; i < p->n_threads; i++) {
         if (p->threads[i].name && !*p->threads[i].name) { /* it was gone before it could be asked */
             free(p->threads[i].name);

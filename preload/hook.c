@@ -22,8 +22,8 @@ struct thread_state *hook_state_slow(uint64_t sp) {
         phase = t ? atomic_load_explicit(&t->phase, memory_order_relaxed) : (uint32_t)THREAD_IGNORE;
     }
     if (phase == THREAD_WIPED) {
-        lifecycle_enter_child();
-        return NULL;
+        lifecycle_meet_child();
+        return thread_current ? NULL : thread_attach();
     }
     if (phase == THREAD_OUTER) {
         outer_drop_left(t, sp);

@@ -118,6 +118,7 @@
     X(mi_new_realloc) \
     /* not allocators: modules leave, children are made */ \
     X(dlclose) \
+    X(fork) \
     X(_Fork) \
     /* programs are run */ \
     X(execve) \

@@ -1,4 +1,5 @@
-/* interpose_fork.c - _Fork: the fork of signal handlers, which runs no fork handlers. fork() itself needs no hook; see lifecycle.c. */
+/* interpose_fork.c - fork, to know when it fails; what else is to be done stands in fork handlers, which daemon() and others run as well (lifecycle.c). And
+ * _Fork, the fork of signal handlers, which runs none. */
 #include <unistd.h>
 
 #include "interpose.h"
@@ -7,14 +8,28 @@
 
 pid_t _Fork(void); /* glibc 2.34; not declared by older ones */
 
+EXPORT pid_t fork(void) {
+    pid_t pid = REAL(fork)();
+    if (pid < 0) {
+        lifecycle_after_failed_fork();
+    }
+    return pid;
+}
+
 EXPORT pid_t _Fork(void) {
     __typeof__(&_Fork) next = REAL(_Fork); /* found long before a handler may run */
+    if (!next) {
+        return fork();
+    }
     lifecycle_before_fork();
-    pid_t pid = next ? next() : fork();
+    pid_t pid = next();
     if (pid == 0) {
         lifecycle_in_fork_child();
     } else {
         lifecycle_after_fork();
+    }
+    if (pid < 0) {
+        lifecycle_after_failed_fork();
     }
     return pid;
 }

@@ -151,14 +151,21 @@ void lifecycle_after_fork(void) {
     tree_after_fork();
 }
 
+void lifecycle_after_failed_fork(void) {
+    tree_after_failed_fork();
+}
+
 /* fork() and _Fork() are seen here, so that a child that allocates nothing before it execs is there too; clone() is seen by the wiped
  * memory alone (and before Linux 4.14 not at all). */
 void lifecycle_in_fork_child(void) {
     if (!is_parent()) {
         return;
     }
+    if ((uint32_t)sys_getpid() == ring->pid) {
+        return; /* a hook was here first: a handler of the host's that runs before this one allocated */
+    }
     uint64_t number = sys_mono_ns();
-    if (tree_has_place() && name_ring(number) && tree_join_as_child(ring_path, number, fill_ring)) {
+    if (tree_has_place() && tree_is_read(ring) && name_ring(number) && tree_join_as_child(ring_path, number, fill_ring)) {
         atomic_store(sentinel, 1);
         return;
     }
@@ -313,6 +320,14 @@ static COLD bool start(void) {
 bool lifecycle_is_tracing(void) {
     uint32_t now = atomic_load_explicit(&state, memory_order_acquire);
     return now == LIFECYCLE_TRACING || (now == LIFECYCLE_NEW && start());
+}
+
+void lifecycle_meet_child(void) {
+    if (tree_has_place()) {
+        lifecycle_in_fork_child();
+    } else {
+        lifecycle_enter_child();
+    }
 }
 
 void lifecycle_enter_child(void) {

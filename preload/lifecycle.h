@@ -27,11 +27,15 @@ bool lifecycle_is_tracing(void);
  * Context  any thread, inside malloc, async-signal-safe */
 void lifecycle_enter_child(void);
 
+/* The same, or join the tree where the fork was prepared and its handler has not come to run yet. Context: as above */
+void lifecycle_meet_child(void);
+
 /* What a fork handler does in the parent, before. Context: any, async-signal-safe */
 void lifecycle_before_fork(void);
 
-/* And in the parent, after. */
+/* And in the parent, after; and where there is no child after all. */
 void lifecycle_after_fork(void);
+void lifecycle_after_failed_fork(void);
 
 /* What a fork handler does in the child, which joins the tree. A signal handler may have forked in the middle of a hook, which then goes on in the child:
  * whatever it still writes must not reach the parent's ring. Context: any, async-signal-safe */

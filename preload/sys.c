@@ -62,6 +62,13 @@ int sys_getpid(void) {
     return (int)syscall(SYS_getpid);
 }
 
+bool sys_process_exists(int pid) {
+    int saved = errno;
+    bool exists = syscall(SYS_kill, pid, 0) == 0 || errno != ESRCH;
+    errno = saved;
+    return exists;
+}
+
 bool sys_thread_exists(int pid, int tid) {
     int saved = errno;
     bool exists = syscall(SYS_tgkill, pid, tid, 0) == 0 || errno != ESRCH;

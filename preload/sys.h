@@ -29,6 +29,9 @@ MUST_CHECK int sys_populate(void *p, size_t size_bytes);
 int sys_gettid(void);
 int sys_getpid(void);
 
+/* Whether a process of that id exists, as seen from here. */
+bool sys_process_exists(int pid);
+
 /* Whether thread tid of process pid exists. */
 bool sys_thread_exists(int pid, int tid);
 

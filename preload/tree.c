@@ -21,7 +21,16 @@
 static __thread struct ring_join *place
     __attribute__((tls_model("initial-exec"))); /* for the child that this thread is about to fork */
 
+static __thread struct ring_join *last_place
+    __attribute__((tls_model("initial-exec"))); /* of the fork that has just returned */
+
 /* ---- fork ---- */
+
+bool tree_is_read(const struct ring_header *header) {
+    uint32_t pid = atomic_load_explicit(&header->collector_pid, memory_order_relaxed);
+    return atomic_load_explicit(&header->collector_state, memory_order_acquire) == RING_COLLECTOR_RUNNING && pid != 0 &&
+           sys_process_exists((int)pid);
+}
 
 void tree_before_fork(void) {
     int saved = errno;
@@ -30,7 +39,7 @@ void tree_before_fork(void) {
     if (!t) {
         t = thread_attach();
     }
-    if (hook_is_ready(t)) {
+    if (hook_is_ready(t) && tree_is_read(ring)) {
         uint32_t serial = atomic_fetch_add_explicit(&ring->n_forks, 1, memory_order_relaxed) + 1;
         place = ring_join_claim(ring);
         if (place) {
@@ -44,7 +53,17 @@ void tree_before_fork(void) {
 }
 
 void tree_after_fork(void) {
+    last_place = place;
     place = NULL;
+}
+
+/* The mark stays; without the place nothing is kept for it. */
+void tree_after_failed_fork(void) {
+    uint32_t claimed = RING_JOIN_CLAIMED;
+    if (last_place) {
+        atomic_compare_exchange_strong(&last_place->state, &claimed, RING_JOIN_FREE);
+        last_place = NULL;
+    }
 }
 
 bool tree_has_place(void) {
@@ -54,6 +73,9 @@ bool tree_has_place(void) {
 /* Returns false where the place has been given to somebody else: that takes ten seconds between fork() and here. */
 static bool fill(struct ring_join *join, uint64_t number, uint32_t state) {
     uint32_t claimed = RING_JOIN_CLAIMED;
+    if (atomic_load_explicit(&join->state, memory_order_acquire) != RING_JOIN_CLAIMED) {
+        return false;
+    }
     join->pid = (uint32_t)sys_getpid();
     join->ppid = (uint32_t)getppid();
     join->ring_number = number;
@@ -66,6 +88,7 @@ bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring
     place = NULL;
     bool is_made = ring_replace(ring_path);
     if (is_made) {
+        atomic_store_explicit(&ring->collector_pid, ring_parent_collector(), memory_order_relaxed);
         thread_states_begin_child();
         modules_begin_child();
         stack_begin_child();
@@ -100,8 +123,7 @@ static struct ring_header *map_first(const char *path, size_t *bytes) {
     const struct ring_region *joins = &header->joins;
     bool is_good = memcmp(header->magic, RING_MAGIC, sizeof header->magic) == 0 && header->version == RING_VERSION &&
                    joins->unit_bytes == sizeof(struct ring_join) && joins->cap && joins->cap <= RING_JOINS &&
-                   joins->off < *bytes && (*bytes - joins->off) / joins->unit_bytes >= joins->cap &&
-                   atomic_load_explicit(&header->collector_state, memory_order_acquire) == RING_COLLECTOR_RUNNING;
+                   joins->off < *bytes && (*bytes - joins->off) / joins->unit_bytes >= joins->cap && tree_is_read(header);
     if (!is_good) {
         munmap(header, *bytes);
         return NULL;
@@ -125,6 +147,8 @@ bool tree_join_by_exec(const char *first_ring, uint64_t number) {
     bool has_joined = false;
     if (join) {
         join->fork_serial = 0;
+        atomic_store_explicit(&ring->collector_pid, atomic_load_explicit(&first->collector_pid, memory_order_relaxed),
+                              memory_order_relaxed);
         has_joined = fill(join, number, RING_JOIN_READY);
         atomic_fetch_add_explicit(&first->wake, 1, memory_order_relaxed);
         sys_futex_wake(&first->wake);

@@ -10,6 +10,11 @@
 #include <stdint.h>
 
 #include "attributes.h"
+#include "ring.h"
+
+/* Whether somebody reads that ring: a collector that can be seen from here. One that was killed cannot, nor from within another pid namespace, where
+ * process ids would tell it nothing. Context: async-signal-safe */
+bool tree_is_read(const struct ring_header *header);
 
 /* Before a fork: put a mark into the events of this thread, and claim a place for the child. Nothing where the thread is inside a hook (a signal
  * handler forks): that child is not traced. Context: any thread, async-signal-safe */
@@ -17,6 +22,7 @@ void tree_before_fork(void);
 
 /* After it in the parent. */
 void tree_after_fork(void);
+void tree_after_failed_fork(void);
 
 /* Whether tree_before_fork() has prepared for the child that runs here. Only once. */
 bool tree_has_place(void);
@@ -28,7 +34,7 @@ MUST_CHECK bool tree_join_as_child(const char *ring_path, uint64_t number, void 
 /* A program started by exec: whether the tree whose first ring is that file is being collected. */
 bool tree_is_open(const char *first_ring);
 
-/* Enter this process, whose ring is ready, into that ring's joins. Returns false if it cannot be. */
+/* Enter this process, whose ring is ready, into that ring's joins. Returns false if it cannot be. Notes who collects in this ring, too. */
 MUST_CHECK bool tree_join_by_exec(const char *first_ring, uint64_t number);
 
 /* Have programs started by exec find the tree: add it to SEEP_OPTIONS in the environment. follow false: have them not be traced.

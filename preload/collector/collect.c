@@ -35,6 +35,8 @@ enum {
     EXECS_AT_ONCE = 256,
 };
 
+#define CHILD_WAIT_NS                                                                                                      \
+    (5000ull * NS_PER_MS)              /* how long a process that has ended is kept for a child that it forked before */
 #define KEPT_NS (10000ull * NS_PER_MS) /* what is kept for a fork child that does not come, its place and what was alive */
 
 static void add_target(struct collector *c, struct target *t) {
@@ -50,7 +52,7 @@ static struct target *new_target(struct collector *c, const struct ring_map *rin
     struct target_space space = {
         .threads = &c->threads, .clock = &c->clock, .encoder = &c->encoder, .matchers = &c->matchers};
     struct target *t = memory_map(sizeof *t);
-    target_init(t, ring, c->n_processes++, watched_pid, &space);
+    target_init(t, ring, c->n_adopted++, watched_pid, &space);
     add_target(c, t);
     return t;
 }
@@ -64,7 +66,7 @@ static void remove_target(struct collector *c, uint32_t i) {
 
 /* Its PROCESS record is what other facts are about. */
 static void start_target(struct collector *c, struct target *t) {
-    t->is_started = true;
+    target_start(t, c->n_processes++);
     log_reader_read(&t->log, &c->records, &c->clock, false);
 }
 
@@ -244,9 +246,9 @@ static void housekeeping(struct collector *c, uint64_t now_ns, uint64_t n_events
 
 /* ---- processes that come ---- */
 
-static struct target *find_target(const struct collector *c, uint32_t index) {
+static struct target *find_target(const struct collector *c, uint32_t id) {
     for (uint32_t i = 0; i < c->n_targets; i++) {
-        if (c->targets[i]->index == index) {
+        if (c->targets[i]->id == id) {
             return c->targets[i];
         }
     }
@@ -280,6 +282,7 @@ static char *attach_join(const struct collector *c, const struct ring_join *join
         error = "";
     }
     if (error) {
+        unlink(path); /* nobody else will */
         free(path);
         return NULL;
     }
@@ -297,32 +300,38 @@ static void adopt(struct collector *c, struct target *by, const struct ring_join
     bool is_forked = join->fork_serial != 0;
     struct target *before = is_forked ? NULL : find_running(c, join->pid);
     const struct target *parent = is_forked ? by : before ? before : find_running(c, join->ppid);
-    struct log_origin origin = {.kind = is_forked ? TRACE_ORIGIN_FORK : TRACE_ORIGIN_EXEC,
-                                .process = parent ? parent->index : TRACE_NO_PROCESS};
     if (before) {
         before->has_execed = true;
         before->execed_ns = 0;
     }
+    if (is_forked) {
+        forks_promise(&by->matcher.forks, join->fork_serial);
+    }
     struct target *t = new_target(c, &ring, join->pid);
     t->ring_path = path;
-    t->log.origin = origin;
-    t->parent = origin.process;
+    t->log.origin.kind = is_forked ? TRACE_ORIGIN_FORK : TRACE_ORIGIN_EXEC;
+    t->parent = parent ? parent->id : TARGET_NONE;
     t->fork_serial = join->fork_serial;
     t->waits_since_ns = clock_mono_ns();
-    atomic_store_explicit(&t->ring.header->collector_pid, (uint32_t)getpid(), memory_order_relaxed);
 }
 
 /* A fork child starts once its parent's events have been read up to the fork. */
 static void start_when_ready(struct collector *c, struct target *t) {
-    struct target *parent = t->fork_serial ? find_target(c, t->parent) : NULL;
+    struct target *parent = find_target(c, t->parent);
     struct fork_copy copy;
-    bool has_copy = parent && forks_take(&parent->matcher.forks, t->fork_serial, &copy);
-    bool may_come = parent && !parent->is_finished && clock_mono_ns() - t->waits_since_ns < COPY_WAIT_NS;
+    if (parent && !parent->is_started) {
+        return; /* its number is wanted, and what it has to hand on */
+    }
+    bool has_copy = parent && t->fork_serial && forks_take(&parent->matcher.forks, t->fork_serial, &copy);
     if (has_copy) {
         target_inherit(t, &copy);
-    } else if (t->fork_serial && may_come) {
-        return;
+    } else if (parent && t->fork_serial && !parent->is_finished) {
+        uint64_t since_ns = parent->started_ns > t->waits_since_ns ? parent->started_ns : t->waits_since_ns;
+        if (clock_mono_ns() - since_ns < COPY_WAIT_NS) {
+            return;
+        }
     }
+    t->log.origin.process = parent ? parent->index : TRACE_NO_PROCESS;
     start_target(c, t);
     if (t->fork_serial && !has_copy) {
         facts_note(c, t,
@@ -343,9 +352,7 @@ static void take_joins(struct collector *c) {
                 adopt(c, t, &join);
             } else if (join.state == RING_JOIN_READY) {
                 by_exec[n_by_exec++] = join;
-            } else {
-                ring_map_count_lost(&t->ring, RING_LOST_UNTRACED_FORKS, 1);
-            }
+            } /* else it has failed, and counted itself */
         }
     }
     for (uint32_t i = 0; i < n_by_exec; i++) {
@@ -385,7 +392,7 @@ static void finish_target(struct collector *c, struct target *t) {
 /* Whether a fork child still waits for what was alive in its parent. */
 static bool is_waited_for(const struct collector *c, const struct target *parent) {
     for (uint32_t i = 0; i < c->n_targets; i++) {
-        if (!c->targets[i]->is_started && c->targets[i]->parent == parent->index) {
+        if (!c->targets[i]->is_started && c->targets[i]->parent == parent->id) {
             return true;
         }
     }
@@ -414,7 +421,7 @@ static bool reap(struct collector *c) {
     }
     for (uint32_t i = c->n_targets; i-- > 0;) {
         struct target *t = c->targets[i];
-        bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? JOIN_WAIT_NS : KEPT_NS) ||
+        bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? CHILD_WAIT_NS : KEPT_NS) ||
                            target_may_return(t, JOIN_WAIT_NS);
         is_any_left = is_any_left || !t->is_finished || is_expected;
         if (t->is_finished && !is_expected && i != 0 && !is_waited_for(c, t)) {

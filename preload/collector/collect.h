@@ -23,8 +23,8 @@ struct collector {
     struct target *
         *targets; /* those that are not done with; the first one stays, since programs started by exec join by its ring */
     uint32_t n_targets, cap_targets;
-    uint32_t n_processes;  /* ever */
-    const char *ring_base; /* rings are called so, and ".ring-<pid>-<number>"; NULL = nobody can join */
+    uint32_t n_adopted, n_processes; /* ever; those that have a number */
+    const char *ring_base;           /* rings are called so, and ".ring-<pid>-<number>"; NULL = nobody can join */
     struct clock_scale clock;
     struct thread_table threads;
     struct encoder encoder;

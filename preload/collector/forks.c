@@ -29,7 +29,35 @@ void forks_free(struct forks *f) {
         drop(f, f->n - 1);
     }
     memory_unmap(f->copies, FORKS_MAX * sizeof *f->copies);
+    memory_unmap(f->promised, f->cap_promised * sizeof *f->promised);
     *f = (struct forks){0};
+}
+
+void forks_promise(struct forks *f, uint32_t serial) {
+    if (f->n_promised == f->cap_promised) {
+        uint32_t cap = f->cap_promised ? f->cap_promised * 2 : 1024;
+        f->promised = memory_grow(f->promised, f->cap_promised * sizeof *f->promised, cap * sizeof *f->promised);
+        f->cap_promised = cap;
+    }
+    f->promised[f->n_promised++] = serial;
+}
+
+bool forks_are_promised(const struct forks *f, uint32_t serial) {
+    for (uint32_t i = 0; i < f->n_promised; i++) {
+        if (f->promised[i] == serial) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void forget_promise(struct forks *f, uint32_t serial) {
+    for (uint32_t i = 0; i < f->n_promised; i++) {
+        if (f->promised[i] == serial) {
+            f->promised[i] = f->promised[--f->n_promised];
+            return;
+        }
+    }
 }
 
 struct sum {
@@ -72,6 +100,7 @@ bool forks_take(struct forks *f, uint32_t serial, struct fork_copy *copy) {
             f->copies[i].live = (struct live_map){0};
             f->copies[i].memory_bytes = 0;
             drop(f, i);
+            forget_promise(f, serial);
             return true;
         }
     }

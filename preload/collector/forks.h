@@ -30,12 +30,18 @@ struct fork_copy {
 struct forks {
     struct fork_copy *copies;
     uint32_t n;
+    uint32_t *promised; /* serials whose children have joined and wait */
+    uint32_t n_promised, cap_promised;
 };
 
 void forks_free(struct forks *forks);
 
 /* Keep a copy for the fork of that serial. sizes: of each info. */
 void forks_add(struct forks *forks, uint32_t serial, const struct live_map *live, const uint64_t *sizes);
+
+/* A child has joined, before its mark has been met. */
+void forks_promise(struct forks *forks, uint32_t serial);
+bool forks_are_promised(const struct forks *forks, uint32_t serial);
 
 /* Hand out the copy of that fork. Returns false if there is none.
  * Memory  copy->live becomes the caller's */

@@ -48,6 +48,18 @@ bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *
     return false;
 }
 
+bool joins_are_claimed(struct joins *j, const struct ring_map *ring, uint32_t fork_serial) {
+    joins_refresh(j, ring);
+    for (uint32_t i = 0; i < j->n_pending; i++) {
+        const struct ring_join *place = &ring->joins[j->pending[i].place];
+        uint32_t state = atomic_load_explicit(&place->state, memory_order_acquire);
+        if (place->fork_serial == fork_serial && (state == RING_JOIN_CLAIMED || state == RING_JOIN_READY)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool joins_are_expected(struct joins *j, const struct ring_map *ring, uint64_t age_ns) {
     bool is_expected = false;
     joins_refresh(j, ring);
@@ -59,8 +71,11 @@ bool joins_are_expected(struct joins *j, const struct ring_map *ring, uint64_t a
         if (!is_over || now_ns - j->pending[i].since_ns < age_ns) {
             is_expected = true;
             i++;
-        } else if (state == RING_JOIN_FREE || atomic_compare_exchange_strong(&place->state, &claimed, RING_JOIN_FREE)) {
+        } else if (state == RING_JOIN_FREE) {
             forget(j, i);
+        } else if (atomic_compare_exchange_strong(&place->state, &claimed, RING_JOIN_FREE)) {
+            forget(j, i);
+            ring_map_count_lost(ring, RING_LOST_UNTRACED_FORKS, 1);
         }
     }
     return is_expected;

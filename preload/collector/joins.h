@@ -28,7 +28,10 @@ void joins_refresh(struct joins *j, const struct ring_map *ring);
 /* Take the next process that is ready, or has failed, and give its place back. Returns false if there is none. */
 bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *join);
 
-/* Whether somebody may still come by a place pending for less than age_ns; older claims are given back. */
+/* Whether the fork of that mark has a place: not if it has failed. */
+bool joins_are_claimed(struct joins *j, const struct ring_map *ring, uint32_t fork_serial);
+
+/* Whether somebody may still come by a place pending for less than age_ns; older claims are given back, and counted as children that were not traced. */
 bool joins_are_expected(struct joins *j, const struct ring_map *ring, uint64_t age_ns);
 
 #endif

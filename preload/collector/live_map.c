@@ -9,16 +9,20 @@
 enum {
     ADDRESS_BITS = 47, /* user addresses of x86-64 and aarch64 unless asked for higher ones */
     FIRST_LEAVES = 64,
+    FLAT_MAX = 256,
 };
 
 #define FLAT_PAGES ((uint64_t)1 << (ADDRESS_BITS - LIVE_PAGE_SHIFT))
 
 static const size_t leaf_bytes = sizeof(struct live_block) * LIVE_LEAF_SLOTS;
 
+static uint32_t n_flat; /* of all maps: each takes a thousandth of the address space */
+
 void live_map_init(struct live_map *map, bool want_flat) {
     *map = (struct live_map){0};
-    map->flat = want_flat ? memory_try_map(FLAT_PAGES * sizeof *map->flat) : NULL;
+    map->flat = want_flat && n_flat < FLAT_MAX ? memory_try_map(FLAT_PAGES * sizeof *map->flat) : NULL;
     if (map->flat) {
+        n_flat++;
         map->cap_pages = FLAT_PAGES;
         /* Heaps are far apart: a huge page here would be 2 MiB for a few hundred bytes. */
         madvise(map->flat, FLAT_PAGES * sizeof *map->flat, MADV_NOHUGEPAGE);
@@ -31,6 +35,7 @@ void live_map_init(struct live_map *map, bool want_flat) {
 }
 
 void live_map_free(struct live_map *map) {
+    n_flat -= map->flat != NULL;
     memory_unmap(map->flat, FLAT_PAGES * sizeof *map->flat);
     memory_unmap(map->leaves, leaf_bytes * map->cap_leaves);
     memory_unmap(map->states, sizeof *map->states * map->cap_leaves);
@@ -146,7 +151,7 @@ uint64_t live_map_memory(const struct live_map *map) {
 }
 
 void live_map_copy(struct live_map *to, const struct live_map *from) {
-    live_map_init(to, from->flat != NULL);
+    live_map_init(to, true);
     for (uint32_t leaf = 1; leaf < from->n_leaves; leaf++) {
         if (from->states[leaf].n_alive == 0) {
             continue;

@@ -5,8 +5,8 @@
 
 enum { WAIT_NS = 1000 * 1000 * 1000 };
 
-void log_reader_init(struct log_reader *l, const struct ring_map *ring, uint32_t process) {
-    *l = (struct log_reader){.ring = ring, .process = process, .origin.process = TRACE_NO_PROCESS};
+void log_reader_init(struct log_reader *l, const struct ring_map *ring) {
+    *l = (struct log_reader){.ring = ring, .origin.process = TRACE_NO_PROCESS};
 }
 
 void log_reader_free(struct log_reader *l) {

@@ -23,14 +23,14 @@ struct log_origin {
 
 struct log_reader {
     const struct ring_map *ring;
-    uint32_t process;         /* index */
+    uint32_t process;         /* index, to be set before the first reading, too */
     struct log_origin origin; /* to be filled in before the first reading */
     uint32_t at;              /* next unit */
     uint64_t waiting_since_ns;
     struct byte_buf copy; /* the record being read: the original may change under us */
 };
 
-void log_reader_init(struct log_reader *l, const struct ring_map *ring, uint32_t process);
+void log_reader_init(struct log_reader *l, const struct ring_map *ring);
 void log_reader_free(struct log_reader *l);
 
 /* Turn all that has been committed into records. is_dead: nothing will be committed any more. */

@@ -42,6 +42,13 @@ static void tell_no_memory(void) {
     if (ring.header) {
         atomic_store_explicit(&ring.header->collector_state, RING_COLLECTOR_FAILED, memory_order_release);
     }
+    for (uint32_t i = 0; i < collector.n_targets; i++) {
+        atomic_store_explicit(&collector.targets[i]->ring.header->collector_state, RING_COLLECTOR_FAILED,
+                              memory_order_release);
+        if (collector.targets[i]->ring_path) {
+            unlink(collector.targets[i]->ring_path);
+        }
+    }
 }
 
 /* Say one line to whoever started us. */
@@ -169,12 +176,19 @@ static void find_ring_base(const char *ring_path) {
     }
 }
 
-/* A descriptor for each process, of which there may be many. */
-static void raise_descriptors(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
+/* A descriptor and some address space for each process, of which there may be many; and the host's limits are not meant for the collector. */
+static void raise_limits(void) {
+    static const int resources[] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_DATA, RLIMIT_CPU};
+    for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++) {
+        struct rlimit limit;
+        if (getrlimit(resources[i], &limit) == 0) {
+            struct rlimit none = {resources[i] == RLIMIT_NOFILE ? limit.rlim_max : RLIM_INFINITY, limit.rlim_max};
+            none.rlim_max = none.rlim_cur > limit.rlim_max ? none.rlim_cur : limit.rlim_max;
+            limit.rlim_cur = limit.rlim_max;
+            if (setrlimit(resources[i], &none) != 0) { /* only root may */
+                setrlimit(resources[i], &limit);
+            }
+        }
     }
 }
 
@@ -215,7 +229,7 @@ static int run_online(const struct options *o) {
     close_all_but(fd);
     process_watch_open(watch, o->pid ? o->pid : ring.pid);
     leave_host();
-    raise_descriptors();
+    raise_limits();
     return run(o, fd);
 }
 

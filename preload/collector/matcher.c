@@ -22,13 +22,13 @@ void matcher_space_free(struct matcher_space *space) {
     *space = (struct matcher_space){0};
 }
 
-void matcher_init(struct matcher *m, const struct ring_map *ring, uint32_t process, struct merge *merge,
-                  struct thread_table *threads, struct clock_scale *clock, struct encoder *encoder,
-                  struct matcher_space *space) {
-    *m = (struct matcher){.merge = merge, .threads = threads, .clock = clock, .encoder = encoder, .space = space};
+void matcher_init(struct matcher *m, const struct ring_map *ring, struct merge *merge, struct thread_table *threads,
+                  struct clock_scale *clock, struct encoder *encoder, struct matcher_space *space) {
+    *m = (struct matcher){
+        .ring = ring, .merge = merge, .threads = threads, .clock = clock, .encoder = encoder, .space = space};
     live_map_init(&m->live, true);
     info_table_init(&m->infos, &space->infos);
-    stack_table_init(&m->stacks, ring, process, &space->stacks);
+    stack_table_init(&m->stacks, ring, &space->stacks);
     m->is_sampled = ring->header->sample_bytes != 0;
 }
 
@@ -167,8 +167,11 @@ static COLD void apply_undo(struct matcher *m, const struct ring_event *e) {
 static COLD void apply_rare(struct matcher *m, const struct ring_event *e) {
     if (e->kind == RING_UNDO) {
         apply_undo(m, e);
-    } else {
-        forks_add(&m->forks, (uint32_t)e->address, &m->live, m->space->infos.sizes);
+        return;
+    }
+    uint32_t serial = (uint32_t)e->address;
+    if (forks_are_promised(&m->forks, serial) || (m->joins && joins_are_claimed(m->joins, m->ring, serial))) {
+        forks_add(&m->forks, serial, &m->live, m->space->infos.sizes);
     }
 }
 

@@ -19,6 +19,7 @@
 #include "encoder.h"
 #include "forks.h"
 #include "info_table.h"
+#include "joins.h"
 #include "live_map.h"
 #include "merge.h"
 #include "stack_table.h"
@@ -50,6 +51,8 @@ struct matcher {
     struct info_table infos;
     struct stack_table stacks;
     struct forks forks;
+    struct joins *joins; /* of the same process: who is expected by a fork. NULL = nobody can come */
+    const struct ring_map *ring;
     struct matcher_space *space;
     uint32_t n_tokens;
     uint64_t now_ms;
@@ -61,10 +64,8 @@ struct matcher {
 void matcher_space_init(struct matcher_space *space);
 void matcher_space_free(struct matcher_space *space);
 
-/* process: the index of the one that the ring is of. */
-void matcher_init(struct matcher *m, const struct ring_map *ring, uint32_t process, struct merge *merge,
-                  struct thread_table *threads, struct clock_scale *clock, struct encoder *encoder,
-                  struct matcher_space *space);
+void matcher_init(struct matcher *m, const struct ring_map *ring, struct merge *merge, struct thread_table *threads,
+                  struct clock_scale *clock, struct encoder *encoder, struct matcher_space *space);
 void matcher_free(struct matcher *m);
 
 /* Apply the window that merge has made and pass its tokens to the encoder. */

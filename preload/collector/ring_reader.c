@@ -13,8 +13,8 @@ enum {
     FIRST_FINISHED = 1024,
 };
 
-void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads, uint32_t process) {
-    *r = (struct ring_reader){.ring = ring, .threads = threads, .serials.process = process, .cap_finished = FIRST_FINISHED};
+void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads) {
+    *r = (struct ring_reader){.ring = ring, .threads = threads, .cap_finished = FIRST_FINISHED};
     r->cursors = memory_map(ring->cap_slots * sizeof *r->cursors);
     r->finished = memory_map(r->cap_finished * sizeof *r->finished);
     r->last_stamp = ring->start_stamp;

@@ -67,8 +67,7 @@ struct ring_reader {
     uint64_t n_read_chunks;
 };
 
-/* process: the index of the one that the ring is of. */
-void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads, uint32_t process);
+void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads);
 void ring_reader_free(struct ring_reader *r);
 
 /* Look at all slots: set the watermark and each cursor's peek.

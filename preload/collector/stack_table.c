@@ -8,8 +8,8 @@ enum {
     DEPTH_MAX = 1 << 20, /* no real stack is as deep: the tree has been overwritten */
 };
 
-void stack_table_init(struct stack_table *t, const struct ring_map *ring, uint32_t process, struct stack_ids *ids) {
-    *t = (struct stack_table){.ids = ids, .process = process, .nodes = ring->nodes, .cap_nodes = ring->cap_nodes};
+void stack_table_init(struct stack_table *t, const struct ring_map *ring, struct stack_ids *ids) {
+    *t = (struct stack_table){.ids = ids, .nodes = ring->nodes, .cap_nodes = ring->cap_nodes};
 }
 
 void stack_table_free(struct stack_table *t) {

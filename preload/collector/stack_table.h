@@ -27,7 +27,7 @@ struct stack_ids {
 
 struct stack_table {
     struct stack_ids *ids;
-    uint32_t process;    /* index */
+    uint32_t process;    /* index, to be set before the first use */
     uint32_t first_root; /* stack id of the root of epoch 0; 0 = not defined, or process 0's */
     const struct ring_node *nodes;
     uint32_t cap_nodes;
@@ -36,7 +36,7 @@ struct stack_table {
     struct byte_buf path; /* nodes to define, leaf first */
 };
 
-void stack_table_init(struct stack_table *t, const struct ring_map *ring, uint32_t process, struct stack_ids *ids);
+void stack_table_init(struct stack_table *t, const struct ring_map *ring, struct stack_ids *ids);
 void stack_table_free(struct stack_table *t);
 
 /* The stack id of a node; it and its ancestors are defined in the encoder's block where they are new. */

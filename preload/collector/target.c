@@ -5,15 +5,25 @@
 
 #include "memory.h"
 
-void target_init(struct target *t, const struct ring_map *ring, uint32_t index, uint32_t watched_pid,
+void target_init(struct target *t, const struct ring_map *ring, uint32_t id, uint32_t watched_pid,
                  const struct target_space *space) {
-    *t = (struct target){
-        .index = index, .ring = *ring, .parent = TRACE_NO_PROCESS, .first_info = space->matchers->infos.n + 1};
-    ring_reader_init(&t->reader, &t->ring, space->threads, index);
+    *t = (struct target){.id = id, .index = TRACE_NO_PROCESS, .ring = *ring, .parent = TARGET_NONE};
+    t->first_info = space->matchers->infos.n + 1;
+    ring_reader_init(&t->reader, &t->ring, space->threads);
     merge_init(&t->merge, &t->reader, &space->matchers->window);
-    matcher_init(&t->matcher, &t->ring, index, &t->merge, space->threads, space->clock, space->encoder, space->matchers);
-    log_reader_init(&t->log, &t->ring, index);
+    matcher_init(&t->matcher, &t->ring, &t->merge, space->threads, space->clock, space->encoder, space->matchers);
+    t->matcher.joins = &t->joins;
+    log_reader_init(&t->log, &t->ring);
     process_watch_open(&t->watch, watched_pid);
+}
+
+void target_start(struct target *t, uint32_t index) {
+    t->index = index;
+    t->reader.serials.process = index;
+    t->matcher.stacks.process = index;
+    t->log.process = index;
+    t->started_ns = clock_mono_ns();
+    t->is_started = true;
 }
 
 void target_free(struct target *t) {

@@ -22,7 +22,8 @@
 #include "thread_table.h"
 
 struct target {
-    uint32_t index; /* the process's number in the trace */
+    uint32_t id;    /* in the order of coming */
+    uint32_t index; /* the process's number in the trace, from its start on: those that wait have none yet */
     struct ring_map ring;
     struct ring_reader reader;
     struct merge merge;
@@ -33,8 +34,9 @@ struct target {
     char *ring_path; /* NULL = it has no name */
 
     uint32_t fork_serial; /* of the mark in its parent's events that it still waits for; 0 = none */
-    uint32_t parent;      /* index of the target that it came from */
+    uint32_t parent;      /* id of the target that it came from; TARGET_NONE = not known */
     uint64_t waits_since_ns;
+    uint64_t started_ns;
     bool has_execed;
     uint64_t
         execed_ns; /* when that was seen before the new program had joined; 0 = it was not, or the program has joined */
@@ -49,6 +51,8 @@ struct target {
     uint64_t lost_written[RING_N_LOST];
 };
 
+#define TARGET_NONE UINT32_MAX
+
 /* What targets share. */
 struct target_space {
     struct thread_table *threads;
@@ -59,13 +63,17 @@ struct target_space {
 
 /* Begin with an attached ring.
  *
+ * id           see there
  * watched_pid  0 if it is dead
  * Memory       the ring becomes the target's; target_free() */
-void target_init(struct target *t, const struct ring_map *ring, uint32_t index, uint32_t watched_pid,
+void target_init(struct target *t, const struct ring_map *ring, uint32_t id, uint32_t watched_pid,
                  const struct target_space *space);
 void target_free(struct target *t);
 
-/* Start with what was alive in its parent at the fork. */
+/* Give it its number, before anything of it is read. */
+void target_start(struct target *t, uint32_t index);
+
+/* Have what was alive in its parent at the fork. */
 void target_inherit(struct target *t, struct fork_copy *copy);
 
 /* At its end: what was alive is told, and its memory is wanted. */

@@ -26,7 +26,7 @@ static void begin(unsigned n_writers) {
     }
     start = ring.header->start_stamp;
     thread_table_init(&threads);
-    ring_reader_init(&reader, &map, &threads, 0);
+    ring_reader_init(&reader, &map, &threads);
     merge_space_init(&space);
     merge_init(&merge, &reader, &space);
     for (unsigned i = 0; i < n_writers; i++) {

@@ -10,6 +10,7 @@
 #include "diag.h"
 #include "event_decoder.h"
 #include "file_lock.h"
+#include "process_files.h"
 #include "records.h"
 #include "replay.h"
 #include "stack_merge.h"
@@ -20,7 +21,7 @@
 enum {
     ONE_MS_NS = 1000000,
     END_OF_RECORDING_MS = 2000, /* how long the collector of a dead process may still be writing */
-    START_BLOCKS_MAX = 16,      /* the first PROCESS record is in one of these */
+    START_BLOCKS_MAX = 16,      /* the first PROCESS record is in one of these: mostly that process is the one alive */
 };
 
 struct load {
@@ -370,35 +371,69 @@ static void load_opened(struct load *load) {
 
 /* ---- traces that are still being written ---- */
 
-/* The pid of the traced process; 0 if the trace does not say. */
-static uint32_t recorded_pid(const char *path) {
+/* Only the processes of a trace, as far as its first blocks tell. */
+static void load_processes(struct profile *p, const char *path, uint64_t n_blocks) {
     struct trace_reader reader;
     struct trace_block block;
-    struct profile start = {0};
     struct records records;
-    records_init(&records, &start);
+    *p = (struct profile){0};
+    records_init(&records, p);
     if (trace_reader_open(&reader, path) == 0) {
-        for (int i = 0; i < START_BLOCKS_MAX && start.n_processes == 0 && trace_reader_next(&reader, &block); i++) {
+        reader.is_growing = true;
+        for (uint64_t i = 0; i < n_blocks && trace_reader_next(&reader, &block); i++) {
             if (block.type == TRACE_BLOCK_RECORDS) {
                 records_read(&records, &reader, &block);
             }
         }
     }
-    uint32_t pid = start.n_processes ? start.processes[0].pid : 0;
     trace_reader_close(&reader);
     records_free(&records);
-    profile_free(&start);
-    return pid;
 }
 
-/* Is somebody writing the file, and going to for long? The collector of a process that has ended is waited for. */
+/* Is there such a process? A zombie is none. */
+static bool is_alive(uint32_t pid) {
+    if (pid == 0 || pid > INT32_MAX || (kill((pid_t)pid, 0) != 0 && errno != EPERM)) {
+        return false;
+    }
+    char *status = process_read((pid_t)pid, "status", NULL);
+    const char *state = status ? strstr(status, "\nState:\t") : NULL;
+    bool is_dead = state && strchr("ZX", state[sizeof "\nState:\t" - 1]);
+    free(status);
+    return !is_dead;
+}
+
+/* An exec makes another process of the same pid. */
+static bool is_last_of_pid(const struct profile *p, size_t i) {
+    for (size_t later = i + 1; later < p->n_processes; later++) {
+        if (p->processes[later].pid == p->processes[i].pid) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t count_alive(const char *path, uint64_t n_blocks) {
+    struct profile p;
+    size_t n = 0;
+    load_processes(&p, path, n_blocks);
+    for (size_t i = 0; i < p.n_processes; i++) {
+        n += p.processes[i].end_ns == 0 && is_alive(p.processes[i].pid) && is_last_of_pid(&p, i);
+    }
+    profile_free(&p);
+    return n;
+}
+
+size_t profile_count_alive(const char *path) {
+    return count_alive(path, UINT64_MAX);
+}
+
+/* Is somebody writing the file, and going to for long? The collector of processes that have ended is waited for. */
 static bool is_being_recorded(const char *path) {
     if (file_lock_wait(path, 0)) {
         return false;
     }
-    uint32_t pid = recorded_pid(path);
-    bool is_alive = pid && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
-    return is_alive || !file_lock_wait(path, END_OF_RECORDING_MS);
+    return count_alive(path, START_BLOCKS_MAX) > 0 || count_alive(path, UINT64_MAX) > 0 ||
+           !file_lock_wait(path, END_OF_RECORDING_MS);
 }
 
 /* The program is running, and may have been silent for a while. Being recorded, it is on this machine. */

@@ -27,7 +27,8 @@
 #include "run_environment.h"
 
 enum {
-    COLLECTOR_WAIT_MS = 60000, /* to finish writing after the program's end */
+    COLLECTOR_WAIT_MS = 60000, /* to finish writing after the end of the last process */
+    FIRST_WAIT_MS = 1000,      /* by then a process that lives on stands in the trace */
     TRACE_WAIT_MS = 1000,      /* for a trace to appear: the collector of a very short program may just be starting */
     TRACE_POLL_MS = 20,
 };
@@ -287,6 +288,21 @@ static void print_summary(const char *trace, const struct profile *p) {
                trace);
 }
 
+/* Wait for the recorder to finish, unless processes of the trace live on: those may be servers. Asked for them ever more seldom,
+ * since that reads the file. Returns how many live on, 0 once the recorder is done or has taken too long. */
+static size_t wait_for_recorder(const char *trace) {
+    unsigned waited_ms = 0, wait_ms = FIRST_WAIT_MS;
+    while (!file_lock_wait(trace, wait_ms)) {
+        size_t n_alive = profile_count_alive(trace);
+        waited_ms += wait_ms;
+        if (n_alive || waited_ms >= COLLECTOR_WAIT_MS) {
+            return n_alive;
+        }
+        wait_ms = waited_ms < COLLECTOR_WAIT_MS - waited_ms ? waited_ms : COLLECTOR_WAIT_MS - waited_ms;
+    }
+    return 0;
+}
+
 /* Say on one line what became of the trace. */
 static void tell_trace(const char *trace) {
     if (run_environment_option("off")) {
@@ -300,8 +316,11 @@ static void tell_trace(const char *trace) {
             trace);
         return;
     }
-    if (!file_lock_wait(trace, COLLECTOR_WAIT_MS)) {
-        diag_warning("%s is still being written, by the recorder of a process that lives on; go on without waiting", trace);
+    size_t n_alive = wait_for_recorder(trace);
+    if (n_alive) {
+        diag_error("recording goes on in %s with %zu process%s that live%s on; read it at any time with: seep report %s",
+                   trace, n_alive, n_alive == 1 ? "" : "es", n_alive == 1 ? "s" : "", trace);
+        return;
     }
     struct profile p;
     int result = profile_load(&p, trace, 0, NULL, NULL);

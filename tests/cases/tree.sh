@@ -96,6 +96,22 @@ case_daemon() {
     no_leftovers
 }
 
+# Servers live on: nobody waits for them.
+case_lives_on() {
+    local started=$SECONDS
+    status_of 3 "$SEEP" run -o a.seep -- sh -c 'sleep 6 & sleep 6 & exit 3' 2>err
+    [ $((SECONDS - started)) -lt 5 ] || fail "it waited for $((SECONDS - started)) s"
+    one_line err '^seep: recording goes on in a.seep with 2 processes that live on; .*seep report a.seep$'
+    started=$SECONDS
+    "$SEEP" report a.seep >running.txt 2>running.err
+    has running.err 'still being|running|recording'
+    [ $((SECONDS - started)) -lt 2 ] || fail "the report waited for $((SECONDS - started)) s"
+    wait_trace a.seep
+    all_told a.seep
+    [ "$(processes a.seep 'select(.end == "exit" and .exit == 0) | .pid' | wc -l)" = 2 ] || fail "$(processes a.seep '[.end, .command]')"
+    no_leftovers
+}
+
 case_crowd() { # 60 s
     "$SEEP" run -o a.seep -- "$family" crowd 300 2>err || fail "exit status $?"
     all_told a.seep

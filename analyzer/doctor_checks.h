@@ -19,7 +19,7 @@ void doctor_check_shim(struct findings *findings, const char *root);
 /* Can libseep.so get in? */
 void doctor_check_preload(struct findings *findings, const struct program_check *check);
 
-/* Is it one that starts another program, which is then not traced? */
+/* Is it one that starts another program, and does that come into the trace? */
 void doctor_check_wrapper(struct findings *findings, const char *path);
 
 /* The allocators of an executable.

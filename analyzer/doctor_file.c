@@ -78,17 +78,21 @@ static bool is_one_of(const char *name, const char *const *names, size_t n) {
 }
 
 void doctor_check_wrapper(struct findings *findings, const char *path) {
-    static const char *const wrappers[] = {"chroot", "chrt",    "dumb-init", "env",    "ionice",  "nice",
-                                           "nohup",  "runuser", "setpriv",   "setsid", "stdbuf",  "su",
-                                           "sudo",   "taskset", "timeout",   "tini",   "unshare", "xargs"};
-    static const char *const shells[] = {"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"};
+    static const char *const wrappers[] = {"ash",     "bash",    "busybox", "chrt",  "dash",   "dumb-init", "env",
+                                           "ionice",  "ksh",     "nice",    "nohup", "setsid", "sh",        "stdbuf",
+                                           "taskset", "timeout", "tini",    "xargs", "zsh"};
+    static const char *const changers[] = {"chroot", "runuser", "setpriv", "su", "sudo", "unshare"};
     const char *base = text_base_name(path);
-    if (is_one_of(base, wrappers, sizeof wrappers / sizeof wrappers[0])) {
-        findings_add(findings, FINDING_PROBLEM, "wrapper", "name the program itself to seep",
-                     "%s starts another program or becomes it, and that is not traced", base);
-    } else if (is_one_of(base, shells, sizeof shells / sizeof shells[0])) {
-        findings_add(findings, FINDING_NOTE, "shell", "name the program itself to seep",
-                     "what the shell %s starts, or becomes by exec, is not traced", base);
+    if (is_one_of(base, changers, sizeof changers / sizeof changers[0])) {
+        findings_add(
+            findings, FINDING_PROBLEM, "wrapper-changes", "put seep behind it, before the program itself",
+            "%s starts another program as another user or in another place, from where it cannot enter itself in a "
+            "trace that began here: it is not traced then",
+            base);
+    } else if (is_one_of(base, wrappers, sizeof wrappers / sizeof wrappers[0])) {
+        findings_add(findings, FINDING_NOTE, "wrapper", "ask about that program as well",
+                     "%s starts other programs or becomes one: they come into the same trace, and were not looked at",
+                     base);
     }
 }
 

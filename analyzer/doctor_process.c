@@ -128,10 +128,10 @@ static void check_traced(struct findings *findings, const struct process_view *v
     if (!view->has_shim) {
         check_untraced(findings, view);
     } else if (!ring) {
-        findings_add(
-            findings, FINDING_PROBLEM, "not-recording", "name it to seep run itself, and see what its stderr said",
-            "libseep.so is loaded and records nothing: SEEP_OPTIONS names another process or has off, it is a fork "
-            "child, or its recorder did not start");
+        findings_add(findings, FINDING_PROBLEM, "not-recording",
+                     "see what its stderr said; have the trace where it may write",
+                     "libseep.so is loaded and records nothing: SEEP_OPTIONS names another process or has off, its parent "
+                     "was not recorded or it cannot write where the trace is, or its recorder did not start");
     } else {
         findings_add(findings, FINDING_OK, "traced", NULL, "it is traced; the trace is %.*s",
                      (int)(strstr(ring, ".ring-") - ring), ring);
@@ -230,20 +230,41 @@ static bool is_same_program(pid_t a, pid_t b) {
     return stat(path_a, &st_a) == 0 && stat(path_b, &st_b) == 0 && st_a.st_dev == st_b.st_dev && st_a.st_ino == st_b.st_ino;
 }
 
+/* Known to be there without a ring of its own. */
+static bool is_untraced(pid_t pid) {
+    struct mapped_files files;
+    if (mapped_files_read(&files, pid) != 0) {
+        return false;
+    }
+    bool has_ring = files.shared_ring != NULL;
+    mapped_files_free(&files);
+    return !has_ring;
+}
+
 /* Children of its first thread; a kernel may not list them. */
 static void check_children(struct findings *findings, const struct process_view *view) {
     char name[64];
-    unsigned n_forks = 0;
+    unsigned n_forks = 0, n_untraced = 0;
     snprintf(name, sizeof name, "task/%d/children", (int)view->pid);
     char *children = process_read(view->pid, name, NULL);
     char *rest = children;
     for (char *word; (word = strsep(&rest, " "));) {
-        n_forks += *word && is_same_program(view->pid, (pid_t)strtol(word, NULL, 10));
+        pid_t child = (pid_t)strtol(word, NULL, 10);
+        if (child > 0 && is_same_program(view->pid, child)) {
+            n_forks++;
+            n_untraced += is_untraced(child);
+        }
     }
     free(children);
-    if (n_forks) {
-        findings_add(findings, FINDING_PROBLEM, "fork-children", "run it in one process to trace, if it can do that",
-                     "%u of its children run the same program: made by fork, they are not traced", n_forks);
+    if (view->files.shared_ring && n_untraced) {
+        findings_add(
+            findings, FINDING_PROBLEM, "fork-children", "have the trace where they may write",
+            "%u of its %u children that run the same program are not traced: made without fork(), or after it had lost "
+            "the right to write where the trace is",
+            n_untraced, n_forks);
+    } else if (n_forks) {
+        findings_add(findings, FINDING_OK, "fork-children", NULL,
+                     "%u of its children run the same program: children made by fork come into the same trace", n_forks);
     }
 }
 

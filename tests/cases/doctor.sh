@@ -58,7 +58,7 @@ wait_ready() { # LOG
 # runs PID NAME: wait until it is that program, and no longer the shell that started it.
 runs() {
     local n=200
-    until [ "$(cat "/proc/$1/comm")" = "$2" ]; do
+    until [ "$(cat "/proc/$1/comm")" = "$2" ] && [ "$(head -c 1 "/proc/$1/cmdline" | wc -c)" = 1 ]; do
         n=$((n - 1))
         [ $n -gt 0 ] || fail "process $1 never was $2"
         sleep 0.05
@@ -165,9 +165,10 @@ case_scripts() {
     printf '#!/usr/bin/env python3\n' >by_env
     printf '#!%s\n' "$TARGETS/static_program" >of_static
     chmod +x script by_env of_static
-    says 0 ok:preload note:shell -- -- ./script
-    says 1 problem:wrapper -- -- ./by_env
-    says 1 problem:wrapper -- -- timeout 3 "$plain"
+    says 0 ok:preload note:wrapper -- -- ./script
+    says 0 note:wrapper -- -- ./by_env
+    says 0 note:wrapper -- -- timeout 3 "$plain"
+    says 1 problem:wrapper-changes -- -- setpriv --no-new-privs "$plain"
     says 1 problem:static -- -- ./of_static
     has text 'it is a script for .*static_program, which is statically linked'
 }
@@ -297,11 +298,61 @@ PY
     wait_ready log
     background_pids="$background_pids $(pgrep -P "$parent" | tr '\n' ' ')"
     [ -r "/proc/$parent/task/$parent/children" ] || skip "this kernel lists no children"
-    says 1 problem:fork-children -- "$parent"
+    says 0 ok:fork-children -- "$parent"
     has text '2 of its children'
     background log timeout 60 sleep 60
     runs "$background_pid" timeout
-    says 1 problem:wrapper -- "$background_pid"
+    says 0 note:wrapper -- "$background_pid"
+}
+
+case_running_traced_with_children() {
+    cat >forks.py <<'PY'
+import os, sys, time
+os.setuid(int(sys.argv[1]))
+child = os.fork()
+if child:
+    print(child, "ready", flush=True)
+time.sleep(60)
+PY
+    background log env "LD_PRELOAD=$LIBSEEP" "SEEP_OPTIONS=output=$PWD/a.seep" "$PYTHON" forks.py "$(id -u)"
+    parent=$background_pid
+    wait_ready log
+    child=$(cut -d' ' -f1 log)
+    background_pids="$background_pids $child"
+    [ -r "/proc/$parent/task/$parent/children" ] || skip "this kernel lists no children"
+    says 0 ok:traced ok:fork-children -- "$parent"
+    says 0 ok:traced -- "$child"
+    has text "the trace is $PWD/a\\.seep\$"
+    [ "$(id -u)" = 0 ] || return 0
+    # Another user than root makes no ring in root's folder.
+    background log2 env "LD_PRELOAD=$LIBSEEP" "SEEP_OPTIONS=output=$PWD/b.seep" "$PYTHON" forks.py 65534
+    parent=$background_pid
+    wait_ready log2
+    child=$(cut -d' ' -f1 log2)
+    background_pids="$background_pids $child"
+    says 1 ok:traced problem:fork-children -- "$parent"
+    has text '1 of its 1 children'
+    says 1 problem:not-recording -- "$child"
+}
+
+# What it says of wrappers is so.
+case_wrappers() {
+    cp /bin/true ./program
+    for wrapper in env "timeout 9" nice nohup setsid "sh -c" "stdbuf -o0" "taskset -c 0" xargs; do
+        rm -f a.seep
+        read -ra words <<<"$wrapper"
+        says 0 note:wrapper -- -- "${words[@]}" ./program
+        "$SEEP" run -o a.seep -- "${words[@]}" ./program </dev/null >out 2>err || fail "$wrapper: exit status $?"
+        wait_trace a.seep
+        "$SEEP" report --format json --top 0 a.seep | jq -e '.processes[] | select(.command == "./program")' >jq.out ||
+            fail "$wrapper: the program is not in the trace"
+    done
+    [ "$(id -u)" = 0 ] || return 0
+    says 1 problem:wrapper-changes -- -- setpriv --reuid=65534 --clear-groups ls
+    chmod 777 .
+    "$SEEP" run -o b.seep -- setpriv --reuid=65534 --clear-groups ls / >out 2>err
+    wait_trace b.seep
+    [ "$("$SEEP" report --format json --top 0 b.seep | jq '.processes | length')" = 1 ] || fail "it is traced after all"
 }
 
 case_running_traced() {

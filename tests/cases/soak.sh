@@ -1,5 +1,5 @@
 # soak.sh - the long repeats (make soak).
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2016
 
 case_random_books() { # 1800 s
     for i in $(seq 100); do

@@ -138,8 +138,10 @@ void facts_every_second(struct collector *c, uint64_t now_ns) {
     }
     c->facts_ns = now_ns;
     for (uint32_t i = 0; i < c->n_targets; i++) {
-        write_memory(c, c->targets[i]);
-        write_losses(c, c->targets[i]);
+        if (c->targets[i]->is_started && !c->targets[i]->is_finished) { /* others have no number, or have been told of */
+            write_memory(c, c->targets[i]);
+            write_losses(c, c->targets[i]);
+        }
     }
     rename_threads(c);
 }

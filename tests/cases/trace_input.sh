@@ -48,6 +48,26 @@ case_unreadable_file() {
     one_line err '^seep: .*good\.seep.*denied'
 }
 
+# Damage may have taken the record of a process.
+case_process_without_a_record() {
+    PYTHONPATH=$LIB python3 - <<'PY'
+import trace_write
+w = trace_write.TraceWriter()
+w.start()
+w.process(1, 43, 42, "/bin/x", ["x"], origin=1, came_from=0, inherited=(1, 2))
+w.thread(0, 1, 43, "x")
+w.process_end(7, 5, 1, 0)
+w.alloc(0, "a", w.stack(w.root(1, 0), 0x5000), 10)
+w.alloc(0, "b", w.stack(w.root(3, 0), 0x5000), 10)
+w.end()
+open("hole.seep", "wb").write(w.image())
+PY
+    for command in info report "report --format json"; do
+        # shellcheck disable=SC2086 # words
+        "$SEEP" $command hole.seep >out 2>err || fail "$command: exit status $?"
+    done
+}
+
 case_newer() {
     make_trace
     cp good.seep newer.seep

@@ -26,6 +26,24 @@ case_books_of_forks() {
     no_leftovers
 }
 
+# 511 processes, most of which are alive at once.
+case_books_of_a_deep_tree() { # 60 s
+    BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$family" tree 8 2 2>err || fail "exit status $?"
+    all_told a.seep
+    python3 "$LIB/compare_books.py" books report.json --module family || fail "the report is wrong"
+    [ "$(json report.json '.processes | length')" = 511 ] || fail "$(json report.json '.processes | length') processes"
+    no_leftovers
+}
+
+case_grandchild_of_vfork() {
+    "$SEEP" run -o a.seep -- "$family" grandchild 2>err || fail "exit status $?"
+    report_json a.seep >report.json 2>report.err
+    [ "$(json report.json '[.trace.lost[] | select(.count != 0) | [.kind, .count]]' | tr -d ' \n')" = '[["untraced-forks",1]]' ] ||
+        fail "lost: $(json report.json .trace.lost)"
+    [ "$(processes a.seep '[.inherited_frees, .inherited_bytes]' | sort | tr -d '\n')" = '[0,0][0,0]' ] || fail "$(processes a.seep .)"
+    no_leftovers
+}
+
 # What a child starts with is what was alive in its parent.
 case_inherited() {
     "$SEEP" run -o a.seep -- "$family" tree 1 3 2>err

@@ -4,6 +4,7 @@
  *        family daemon FILE     daemon(), then work for a second, then write FILE and end
  *        family leave HOW       a child ends by HOW: exit, _exit, quick_exit, abort, segv, kill, return
  *        family crowd N         N children at once, that wait for each other
+ *        family grandchild      a vfork child forks, after a fork of its parent's
  *        family scrub HOW ...   run another program with an environment that has nothing in it
  */
 #include "books.h"
@@ -131,6 +132,29 @@ static int crowd(int n) {
     return 0;
 }
 
+/* What was prepared for the first fork must not be taken by the second one, which is none of this process. */
+static int grandchild(void) {
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        site_kept(100);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    pid_t between = vfork();
+    if (between == 0) {
+        pid_t last = fork();
+        if (last == 0) {
+            free(site_own(50));
+            _exit(0);
+        }
+        _exit(waitpid(last, NULL, 0) != last);
+    }
+    int other = 1;
+    waitpid(between, &other, 0);
+    return status != 0 || other != 0;
+}
+
 static int scrub(char **argv) {
     static char path[] = "PATH=/usr/bin:/bin";
     char *environment[] = {path, NULL};
@@ -147,6 +171,9 @@ int main(int argc, char **argv) {
     }
     if (argc == 3 && strcmp(argv[1], "crowd") == 0) {
         return crowd(atoi(argv[2]));
+    }
+    if (argc == 2 && strcmp(argv[1], "grandchild") == 0) {
+        return grandchild();
     }
     if (argc > 2 && strcmp(argv[1], "scrub") == 0) {
         return scrub(argv + 2);

@@ -9,22 +9,21 @@
 
 enum { RING_BYTES_DEFAULT = 64 << 20, OPTION_BYTES = PATH_MAX };
 
-static bool set_output(struct config *config, const char *value) {
+static bool copy_path(char to[PATH_MAX], const char *value) {
     size_t n = strlen(value);
-    if (n == 0 || n >= sizeof config->output) {
+    if (n == 0 || n >= PATH_MAX) {
         return false;
     }
-    memcpy(config->output, value, n + 1);
+    memcpy(to, value, n + 1);
     return true;
 }
 
+static bool set_output(struct config *config, const char *value) {
+    return copy_path(config->output, value);
+}
+
 static bool set_tree(struct config *config, const char *value) {
-    size_t n = strlen(value);
-    if (n == 0 || n >= sizeof config->tree) {
-        return false;
-    }
-    memcpy(config->tree, value, n + 1);
-    return true;
+    return copy_path(config->tree, value);
 }
 
 static bool set_follow_exec(struct config *config, const char *value) {

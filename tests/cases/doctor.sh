@@ -27,11 +27,7 @@ says() {
 
 # refuses STATUS REGEX ARGUMENTS…: one line on stderr, nothing on stdout.
 refuses() {
-    local wanted=$1 regex=$2
-    shift 2
-    status_of "$wanted" "$SEEP" doctor "$@" >out 2>err
-    one_line err "^seep: .*$regex"
-    [ ! -s out ] || fail "something on stdout"
+    is_refused doctor "$@"
 }
 
 traceable() {

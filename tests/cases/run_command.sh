@@ -4,11 +4,7 @@
 plain=$TARGETS/plain
 
 refused() { # WANTED STATUS, REGEX, ARGUMENTS…
-    local wanted=$1 regex=$2
-    shift 2
-    status_of "$wanted" "$SEEP" run "$@" >out 2>err
-    one_line err "^seep: .*$regex"
-    [ ! -s out ] || fail "something on stdout"
+    is_refused run "$@"
 }
 
 case_exit_status() {

@@ -213,6 +213,15 @@ verified() {
     has info.txt '[1-9][0-9]* stacks compared with libunwind, 0 differ'
 }
 
+# is_refused SUBCOMMAND STATUS REGEX ARGUMENTS…: one line on stderr, nothing on stdout.
+is_refused() {
+    local subcommand=$1 wanted=$2 regex=$3
+    shift 3
+    status_of "$wanted" "$SEEP" "$subcommand" "$@" >out 2>err
+    one_line err "^seep: .*$regex"
+    [ ! -s out ] || fail "something on stdout"
+}
+
 # compare_stacks LIBRARY COMMAND…: run it with unwinder=verify; leaves "N compared M differ" in `compared`.
 compare_stacks() {
     local library=$1

@@ -42,6 +42,8 @@ static void print_end(char *to, size_t n, const struct process *process) {
         snprintf(to, n, "exit %" PRIu32, process->end_value);
     } else if (process->end_kind == TRACE_END_SIGNAL) {
         snprintf(to, n, "signal %" PRIu32, process->end_value);
+    } else if (process->end_kind == TRACE_END_EXEC) {
+        snprintf(to, n, "went on as another program (exec)");
     } else {
         snprintf(to, n, "ended, how is not known");
     }

@@ -64,6 +64,14 @@ static void read_events(struct load *load, const struct trace_block *block) {
     place_marks(p, &events);
 }
 
+/* Processes whose end has been read now. */
+static void end_processes(struct load *load) {
+    for (size_t i = 0; i < load->records.n_ended; i++) {
+        replay_end_process(&load->replay, load->records.ended[i]);
+    }
+    load->records.n_ended = 0;
+}
+
 static void read_blocks(struct load *load) {
     struct trace_block block;
     while (trace_reader_next(&load->reader, &block)) {
@@ -71,6 +79,7 @@ static void read_blocks(struct load *load) {
         case TRACE_BLOCK_RECORDS:
             records_read(&load->records, &load->reader, &block);
             load->profile->n_record_blocks++;
+            end_processes(load);
             break;
         case TRACE_BLOCK_EVENTS:
             read_events(load, &block);
@@ -108,7 +117,7 @@ static void count_frees(struct load *load) {
     p->n_frees_unmatched = r->n_unmatched;
     p->n_events_unknown = r->n_unknown;
     for (size_t id = 0; id < r->n_infos; id++) {
-        uint64_t n = r->infos[id].calls - r->infos[id].live;
+        uint64_t n = r->infos[id].calls - replay_unreleased(&r->infos[id]);
         if (r->stack_of_info[id] == REPLAY_STACK_LOST) {
             p->n_events_unknown += r->infos[id].calls + n;
         } else {
@@ -138,7 +147,7 @@ static bool has_all_survivors(const struct records *records) {
 static void trust_survivors(struct load *load) {
     struct replay *r = &load->replay;
     for (size_t id = 0; id < r->n_infos; id++) {
-        r->infos[id].live = 0;
+        r->infos[id].live = r->infos[id].left = 0;
     }
     for (size_t i = 0; i < load->records.n_survivors; i++) {
         const struct survivor *s = &load->records.survivors[i];
@@ -175,8 +184,8 @@ static void sum_infos(struct load *load) {
                 .calls = info->calls,
                 .allocated_bytes = info->calls * info->size_bytes,
                 .peak_bytes = info->live_at_peak * info->size_bytes,
-                .unreleased_bytes = info->live * info->size_bytes,
-                .unreleased_blocks = info->live,
+                .unreleased_bytes = replay_unreleased(info) * info->size_bytes,
+                .unreleased_blocks = replay_unreleased(info),
                 .temporary = info->temporary,
                 .oldest_birth_ns = UINT64_MAX,
             };
@@ -193,8 +202,10 @@ static void sum_estimates(struct load *load) {
     for (size_t id = 0; id < r->n_infos; id++) {
         const struct replay_info *info = &r->infos[id];
         if (r->stack_of_info[id] != REPLAY_STACK_LOST) {
-            struct estimate_counts n = {
-                .calls = info->calls, .live_at_peak = info->live_at_peak, .live = info->live, .temporary = info->temporary};
+            struct estimate_counts n = {.calls = info->calls,
+                                        .live_at_peak = info->live_at_peak,
+                                        .live = replay_unreleased(info),
+                                        .temporary = info->temporary};
             estimate_add_info(&p->estimates[p->stacks[r->stack_of_info[id]].cost], r->own_sizes[id], p->sample_bytes, n);
         }
     }
@@ -221,10 +232,10 @@ static void sum_processes(struct load *load) {
         double weight = p->sample_bytes ? estimate_weight(r->own_sizes[id], p->sample_bytes) : 1;
         of->total.calls += estimate_round(weight * (double)info->calls);
         of->total.allocated_bytes += info->calls * info->size_bytes;
-        of->total.unreleased_bytes += info->live * info->size_bytes;
-        of->total.unreleased_blocks += estimate_round(weight * (double)info->live);
+        of->total.unreleased_bytes += replay_unreleased(info) * info->size_bytes;
+        of->total.unreleased_blocks += estimate_round(weight * (double)replay_unreleased(info));
         of->total.temporary += estimate_round(weight * (double)info->temporary);
-        of->n_frees += estimate_round(weight * (double)(info->calls - info->live));
+        of->n_frees += estimate_round(weight * (double)(info->calls - replay_unreleased(info)));
     }
     for (size_t i = 0; i < r->n_processes; i++) {
         struct process *of = &p->processes[i];
@@ -240,7 +251,7 @@ static void note_births(struct load *load) {
     for (size_t i = 0; i < load->records.n_survivors; i++) {
         const struct survivor *s = &load->records.survivors[i];
         bool is_known = s->info < r->n_infos && r->stack_of_info[s->info] != REPLAY_STACK_LOST;
-        if (is_known && r->infos[s->info].live && s->birth_ms <= INT64_MAX / ONE_MS_NS) {
+        if (is_known && replay_unreleased(&r->infos[s->info]) && s->birth_ms <= INT64_MAX / ONE_MS_NS) {
             struct profile *p = load->profile;
             struct cost *cost = &p->costs[p->stacks[r->stack_of_info[s->info]].cost];
             uint64_t birth_ns = s->birth_ms * ONE_MS_NS;

@@ -22,6 +22,7 @@ void records_free(struct records *records) {
     }
     free(records->processes);
     free(records->survivors);
+    free(records->ended);
     *records = (struct records){0};
 }
 
@@ -153,7 +154,8 @@ static bool is_chosen(const struct profile *p, uint32_t index) {
 }
 
 static bool read_process_end(struct records *to, struct byte_reader *in) {
-    struct process *process = find_process(to->profile, get_u32(in));
+    uint32_t index = get_u32(in);
+    struct process *process = find_process(to->profile, index);
     uint64_t ns = get_ns(in);
     uint32_t kind = get_u32(in), value = get_u32(in);
     if (in->is_failed) {
@@ -163,6 +165,8 @@ static bool read_process_end(struct records *to, struct byte_reader *in) {
         process->end_ns = ns ? ns : 1; /* 0 would mean that no end was seen */
         process->end_kind = kind;
         process->end_value = value;
+        to->ended = xgrow(to->ended, to->n_ended, &to->cap_ended, sizeof *to->ended);
+        to->ended[to->n_ended++] = index;
     }
     extend_runtime(to->profile, ns);
     return true;

@@ -47,6 +47,8 @@ struct process_records {
 struct records {
     struct profile *profile;
     struct process_records *processes; /* as many as the profile has */
+    uint32_t *ended;                   /* processes whose end was read; the reader empties the list */
+    size_t n_ended, cap_ended;
     struct survivor *survivors;
     size_t n_survivors;
     struct recorded_end end;

@@ -22,6 +22,7 @@ void replay_free(struct replay *r) {
     free(r->stack_of_info);
     free(r->own_sizes);
     free(r->process_of_info);
+    free(r->next_of_process);
     free(r->process_of_stack);
     free(r->processes);
     free(r->threads);
@@ -101,7 +102,10 @@ static void find_owners(struct replay *r, const struct event_block *block, const
         r->process_of_info = xrealloc(r->process_of_info, r->cap_infos, sizeof *r->process_of_info);
         r->cap_process_of_info = r->cap_infos;
     }
-    size_t first_info = r->n_stacks ? block->first_info : 0;
+    if (r->cap_next_of_process < r->cap_infos) {
+        r->next_of_process = xrealloc(r->next_of_process, r->cap_infos, sizeof *r->next_of_process);
+        r->cap_next_of_process = r->cap_infos;
+    }
     for (; r->n_stacks < end_stack; r->n_stacks++) {
         const struct stack *s = &stacks[r->n_stacks];
         bool is_below = !trace_is_root(s->ip) && s->parent < r->n_stacks;
@@ -109,9 +113,13 @@ static void find_owners(struct replay *r, const struct event_block *block, const
                                            : trace_is_root(s->ip) ? process_of_root(s->ip, p)
                                                                   : 0;
     }
-    for (size_t id = first_info; id < r->n_infos; id++) {
+    for (; r->n_owned < r->n_infos; r->n_owned++) { /* each once: with damage some were never defined */
+        size_t id = r->n_owned;
         uint32_t stack = r->stack_of_info[id];
         r->process_of_info[id] = stack < r->n_stacks ? r->process_of_stack[stack] : 0;
+        struct replay_process *of = &r->processes[r->process_of_info[id]];
+        r->next_of_process[id] = of->first_info;
+        of->first_info = (uint32_t)id;
     }
 }
 
@@ -283,6 +291,22 @@ void replay_block(struct replay *r, const struct event_block *block, const struc
             apply_run_of_one(r, by, tokens, run->n_events);
         }
         tokens += run->n_events;
+    }
+}
+
+void replay_end_process(struct replay *r, uint32_t process) {
+    if (process >= r->n_processes || r->processes[process].is_over) {
+        return;
+    }
+    struct totals t = {.event = r->event + 1,
+                       .peak_event = r->peak_event}; /* behind the last event, which may be the peak */
+    r->processes[process].is_over = true;
+    for (uint32_t id = r->processes[process].first_info; id != 0; id = r->next_of_process[id]) {
+        struct replay_info *info = &r->infos[id];
+        touch(info, &t);
+        r->live_bytes -= info->live * info->size_bytes;
+        info->left += info->live;
+        info->live = 0;
     }
 }
 

@@ -28,7 +28,12 @@ struct replay_info {
     uint64_t temporary;
     uint64_t live;
     uint64_t live_at_peak;
+    uint64_t left; /* by a process that has ended: never freed, but not alive any more */
 };
+
+static inline uint64_t replay_unreleased(const struct replay_info *info) {
+    return info->live + info->left;
+}
 
 enum {
     REPLAY_STACK_LOST = UINT32_MAX, /* of an info whose definition was not read */
@@ -38,6 +43,8 @@ struct replay_process {
     uint64_t live_bytes, peak_bytes; /* with inherited blocks; they are there from the fork on */
     uint64_t inherited_frees, inherited_freed_bytes;
     bool is_skipped; /* not one of those whose figures are wanted */
+    bool is_over;
+    uint32_t first_info; /* of its own, the others follow by next_of_process; 0 = none */
 };
 
 /* What a thread's next token may refer to; info 0 = nothing known. */
@@ -55,8 +62,10 @@ struct replay {
     uint64_t sample_bytes;
     size_t n_infos, cap_infos, cap_stack_of_info, cap_own_sizes; /* ids below n_infos have an entry */
     uint32_t *process_of_info;                                   /* NULL while there is one process */
+    uint32_t *next_of_process;                                   /* by info, the same */
     uint32_t *process_of_stack;                                  /* the same */
-    size_t n_stacks, cap_stacks, cap_process_of_info;
+    size_t n_owned;                                              /* infos below have an owner */
+    size_t n_stacks, cap_stacks, cap_process_of_info, cap_next_of_process;
     struct replay_process *processes;
     size_t n_processes, cap_processes;
     struct replay_thread *threads;
@@ -74,6 +83,9 @@ void replay_free(struct replay *r);
 /* Apply a decoded block. profile: the threads and processes that have been read; stacks: all so far. */
 void replay_block(struct replay *r, const struct event_block *block, const struct profile *profile,
                   const struct stack *stacks);
+
+/* A process has ended: what it has not freed is not alive any more. Context: its PROCESS_END has been read, in the order of the file */
+void replay_end_process(struct replay *r, uint32_t process);
 
 /* Settle what each info held at the peak. Call once, after the last block. */
 void replay_finish(struct replay *r);

@@ -37,10 +37,11 @@ static void put_process(FILE *f, const struct process *p) {
         came[FORMAT_BYTES_MAX];
     fprintf(f, "%" PRIu32 " (parent %" PRIu32 "), ", p->pid, p->ppid);
     put_end(f, p);
-    fprintf(f, ", %" PRIu64 " calls, %s peak, %s not released", p->total.calls, format_size(p->total.peak_bytes, peak),
+    fprintf(f, ", %" PRIu64 " calls, %s peak%s, %s not released", p->total.calls, format_size(p->total.peak_bytes, peak),
+            p->origin == TRACE_ORIGIN_FORK ? " (with what came with the fork)" : "",
             format_size(p->total.unreleased_bytes, kept));
     if (p->origin == TRACE_ORIGIN_FORK) {
-        fprintf(f, " (and %s of %s that came with the fork)", format_size(p->inherited_unreleased_bytes, left),
+        fprintf(f, " (and %s of the %s that came with it)", format_size(p->inherited_unreleased_bytes, left),
                 format_size(p->inherited_bytes, came));
     }
     if (p->peak_rss_bytes) {

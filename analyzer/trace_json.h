@@ -24,7 +24,7 @@
  *   notes             [{pid, text}]
  * process     pid, ppid, executable (a path), command, peak_rss_bytes; a process that calls exec becomes another one of the same pid
  *   origin            "start" (the first), "fork" or "exec"
- *   came_from         pid of the process that it was forked from, or whose program it replaced
+ *   came_from         pid of the process that it was forked from, whose program it replaced, or (vfork) that ran it
  *   exit              exit status; a negative number is the signal that ended it; null = not seen
  *   end               "exit", "signal", "exec", or null
  *   start_seconds, end_seconds   since the start of the trace; end null = not seen

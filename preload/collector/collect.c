@@ -303,6 +303,7 @@ static void adopt(struct collector *c, struct target *by, const struct ring_join
     if (before) {
         before->has_execed = true;
         before->execed_ns = 0;
+        before->end_mono_ns = ring.start_mono_ns;
     }
     if (is_forked) {
         forks_promise(&by->matcher.forks, join->fork_serial);
@@ -339,24 +340,28 @@ static void start_when_ready(struct collector *c, struct target *t) {
     }
 }
 
+static void take_joins_of(struct collector *c, struct target *t, struct ring_join *by_exec, uint32_t *n_by_exec) {
+    struct ring_join join;
+    joins_refresh(&t->joins, &t->ring);
+    while (*n_by_exec < EXECS_AT_ONCE && joins_take(&t->joins, &t->ring, &join)) {
+        if (join.state == RING_JOIN_READY && join.fork_serial != 0) {
+            adopt(c, t, &join);
+        } else if (join.state == RING_JOIN_READY) {
+            by_exec[(*n_by_exec)++] = join;
+        } /* else it has failed, and counted itself */
+    }
+}
+
 /* Programs started by exec come after the fork children that they were, whose places may be in other rings. */
 static void take_joins(struct collector *c) {
     struct ring_join by_exec[EXECS_AT_ONCE];
-    uint32_t n_by_exec = 0;
-    for (uint32_t i = 0; i < c->n_targets; i++) {
-        struct target *t = c->targets[i];
-        struct ring_join join;
-        joins_refresh(&t->joins, &t->ring);
-        while (n_by_exec < EXECS_AT_ONCE && joins_take(&t->joins, &t->ring, &join)) {
-            if (join.state == RING_JOIN_READY && join.fork_serial != 0) {
-                adopt(c, t, &join);
-            } else if (join.state == RING_JOIN_READY) {
-                by_exec[n_by_exec++] = join;
-            } /* else it has failed, and counted itself */
+    uint32_t n_by_exec = 0, n_adopted = 0, at = 0;
+    while (at < c->n_targets || n_adopted < n_by_exec) {
+        if (at < c->n_targets) {
+            take_joins_of(c, c->targets[at++], by_exec, &n_by_exec);
+        } else {
+            adopt(c, c->targets[0], &by_exec[n_adopted++]); /* and its own children, before the next */
         }
-    }
-    for (uint32_t i = 0; i < n_by_exec; i++) {
-        adopt(c, c->targets[0], &by_exec[i]);
     }
     for (uint32_t i = 0; i < c->n_targets; i++) {
         if (!c->targets[i]->is_started) {

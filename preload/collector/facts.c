@@ -155,11 +155,10 @@ void facts_note(struct collector *c, const struct target *t, const char *text) {
 
 static void note_end(struct collector *c, const struct target *t, struct process_end end) {
     bool has_exited = atomic_load_explicit(&t->ring.header->target_state, memory_order_acquire) == RING_TARGET_EXITED;
-    if (!has_exited && (end.kind == TRACE_END_EXIT || end.kind == TRACE_END_UNKNOWN)) {
-        facts_note(
-            c, t,
-            "the process ended without exit(): by _exit(), by a signal if its end is unknown, or after it had gone on as "
-            "another program (exec), which is not in the trace");
+    if (!has_exited && end.kind == TRACE_END_UNKNOWN) {
+        facts_note(c, t,
+                   "how the process ended is not known: not by exit(), but by _exit(), a signal, or exec of a program that "
+                   "is not in the trace");
     }
 }
 
@@ -187,7 +186,8 @@ void facts_target_last(struct collector *c, struct target *t, struct process_end
     note_end(c, t, end);
     trace_records_begin(&c->records, TRACE_RECORD_PROCESS_END);
     trace_records_number(&c->records, t->index);
-    trace_records_number(&c->records, now_in_trace_ns(c));
+    trace_records_number(&c->records, t->end_mono_ns > c->clock.start_mono_ns ? t->end_mono_ns - c->clock.start_mono_ns
+                                                                              : now_in_trace_ns(c));
     trace_records_number(&c->records, end.kind);
     trace_records_number(&c->records, end.value);
     trace_records_end(&c->records);

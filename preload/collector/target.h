@@ -41,6 +41,7 @@ struct target {
     uint64_t
         execed_ns; /* when that was seen before the new program had joined; 0 = it was not, or the program has joined */
     uint64_t inherited_memory_bytes; /* see forks_release() */
+    uint64_t end_mono_ns;            /* when another program took its place; 0 = not known to the ns */
     uint32_t first_info;             /* no info below is its own */
     bool is_dead;                    /* nothing more can come from it */
     bool is_started;                 /* its PROCESS record is there, and its events are read */

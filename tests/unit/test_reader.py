@@ -123,10 +123,12 @@ def test_tree(tap, reader):
             {"pid": 43, "calls": 10, "frees": 0, "unreleased": 10000, "peak": 10000, "inherited_frees": 0, "inherited_unreleased": 0}]
     tap.ok(got["processes"] == want, "figures of each process: blocks are freed in the child alone", got["processes"])
     tap.ok((got["total"]["calls"], got["total"]["unreleased"], got["n_frees"]) == (60, 13200, 10), "totals of the tree", got["total"])
+    peaks = sum(c["peak"] for _, _, _, c in got["stacks"])
+    tap.ok(got["total"]["peak"] == peaks == 13000, "the peak is of processes that are alive", (got["total"]["peak"], peaks))
     figures = sorted((c["calls"], c["unreleased"]) for _, _, _, c in got["stacks"] if c["calls"])
     tap.ok(figures == [(10, 100), (10, 10000), (40, 3100)], "stacks of the same code are one, in whichever process", figures)
     child, _, err = reader.dump(trace_write.tree().image(), "43")
-    tap.ok(child["total"]["calls"] == 30 and child["total"]["unreleased"] == 10200 and child["total"]["peak"] == 10200 and
+    tap.ok(child["total"]["calls"] == 30 and child["total"]["unreleased"] == 10200 and child["total"]["peak"] == 10000 and
            child["n_frees"] == 10, "one process alone", (child["total"], child["n_frees"]))
 
 

@@ -180,10 +180,6 @@ MUST_CHECK int profile_load(struct profile *profile, const char *path, uint32_t 
 /* The same for a trace in memory, without a word on stderr. name stands for the path. */
 MUST_CHECK int profile_load_memory(struct profile *profile, const void *bytes, size_t n, const char *name);
 
-/* How many of its processes are alive: on this machine, recorded, and without a recorded end. Only for a trace that is still locked
- * by its recorder: later a pid can be another's. Reads the file but replays nothing. */
-size_t profile_count_alive(const char *path);
-
 void profile_free(struct profile *profile);
 
 #endif

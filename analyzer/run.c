@@ -24,6 +24,7 @@
 #include "option_syntax.h"
 #include "options.h"
 #include "profile.h"
+#include "recording.h"
 #include "run_environment.h"
 
 enum {
@@ -293,7 +294,7 @@ static void print_summary(const char *trace, const struct profile *p) {
 static size_t wait_for_recorder(const char *trace) {
     unsigned waited_ms = 0, wait_ms = FIRST_WAIT_MS;
     while (!file_lock_wait(trace, wait_ms)) {
-        size_t n_alive = profile_count_alive(trace);
+        size_t n_alive = recording_count_alive(trace);
         waited_ms += wait_ms;
         if (n_alive || waited_ms >= COLLECTOR_WAIT_MS) {
             return n_alive;

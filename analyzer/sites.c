@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "hash_mix.h"
 
 enum { NO_SITE = UINT32_MAX, BEST_MAX = 128 };
 
@@ -47,11 +48,6 @@ struct grouping {
     struct best best;
 };
 
-static uint64_t mix(uint64_t a, uint64_t b) {
-    uint64_t h = (a ^ (b * 0x9E3779B97F4A7C15u)) * 0xBF58476D1CE4E5B9u; /* multipliers of splitmix64 */
-    return h ^ (h >> 29);
-}
-
 static void select_stacks(struct sites *sites) {
     const struct profile *p = sites->profile;
     size_t cap = 0;
@@ -68,7 +64,7 @@ static void grow_leaf_slots(struct grouping *g) {
     free(g->slots);
     g->slots = xcalloc(g->n_slots, sizeof *g->slots);
     for (size_t i = 0; i < g->n_leaves; i++) {
-        size_t slot = mix(g->leaves[i].ip, g->leaves[i].module) & (g->n_slots - 1);
+        size_t slot = hash_mix(g->leaves[i].ip, g->leaves[i].module) & (g->n_slots - 1);
         while (g->slots[slot]) {
             slot = (slot + 1) & (g->n_slots - 1);
         }
@@ -87,7 +83,7 @@ static uint32_t leaf_of(struct grouping *g, const struct stack *stack) {
     if (g->n_leaves * 2 >= g->n_slots) {
         grow_leaf_slots(g);
     }
-    size_t slot = mix(ip, module) & (g->n_slots - 1);
+    size_t slot = hash_mix(ip, module) & (g->n_slots - 1);
     for (; g->slots[slot]; slot = (slot + 1) & (g->n_slots - 1)) {
         const struct leaf *leaf = &g->leaves[g->slots[slot] - 1];
         if (leaf->ip == ip /* NOLINT(clang-analyzer-core.NullDereference): a slot in use has a leaf */ &&
@@ -196,8 +192,8 @@ static uint64_t site_hash(const struct location *location) {
         return 0;
     }
     const struct frame *f = &location->frames[0];
-    uint64_t name = f->function ? mix((uintptr_t)f->function, (uintptr_t)f->file + f->line) : location->offset;
-    return mix(name, location->object);
+    uint64_t name = f->function ? hash_mix((uintptr_t)f->function, (uintptr_t)f->file + f->line) : location->offset;
+    return hash_mix(name, location->object);
 }
 
 static uint32_t site_of(struct sites *sites, struct grouping *g, const struct leaf *leaf) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "hash_mix.h"
 #include "trace_format.h"
 
 /* A hash: index + 1 of whatever is entered. */
@@ -21,11 +22,6 @@ static struct table table_for(size_t n) {
     return (struct table){.slots = xcalloc(cap, sizeof(uint32_t)), .mask = cap - 1};
 }
 
-static uint64_t mix(uint64_t a, uint64_t b) {
-    uint64_t h = (a ^ (b * 0x9E3779B97F4A7C15u)) * 0xBF58476D1CE4E5B9u; /* multipliers of splitmix64 */
-    return h ^ (h >> 29);
-}
-
 static bool is_same_file(const struct module *a, const struct module *b) {
     return a->build_id_bytes == b->build_id_bytes && memcmp(a->build_id, b->build_id, a->build_id_bytes) == 0 &&
            strcmp(a->path, b->path) == 0;
@@ -38,7 +34,7 @@ static uint32_t *find_files(const struct profile *p) {
     for (uint32_t i = 0; i < p->n_modules; i++) {
         uint64_t hash = p->modules[i].build_id_bytes;
         for (const char *c = p->modules[i].path; *c; c++) {
-            hash = mix(hash, (unsigned char)*c);
+            hash = hash_mix(hash, (unsigned char)*c);
         }
         size_t slot = hash & table.mask;
         while (table.slots[slot] && !is_same_file(&p->modules[table.slots[slot] - 1], &p->modules[i])) {
@@ -89,7 +85,7 @@ uint32_t *stack_merge(const struct profile *p) {
             continue; /* as stack 0 */
         }
         keys[i] = key_of(p, files, same, i);
-        size_t slot = mix(mix(keys[i].place, keys[i].file), keys[i].parent) & table.mask;
+        size_t slot = hash_mix(hash_mix(keys[i].place, keys[i].file), keys[i].parent) & table.mask;
         while (table.slots[slot] && memcmp(&keys[table.slots[slot] - 1], &keys[i], sizeof keys[i]) != 0) {
             slot = (slot + 1) & table.mask;
         }

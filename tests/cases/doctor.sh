@@ -97,13 +97,7 @@ case_static_program() {
 }
 
 case_setuid_program() {
-    if [ "$(id -u)" = 0 ]; then
-        cp "$plain" ./raised
-        chown nobody raised
-        chmod u+s raised
-    else
-        ln -s "$(command -v su)" raised
-    fi
+    make_set_user_id raised
     says 1 problem:set-user-id -- -- ./raised
     traceable false
     as_run set-user-id ./raised

@@ -107,13 +107,7 @@ case_static_program() {
 }
 
 case_setuid_program() {
-    if [ "$(id -u)" = 0 ]; then
-        cp "$plain" ./raised
-        chown nobody raised
-        chmod u+s raised
-    else
-        ln -s "$(command -v su)" raised
-    fi
+    make_set_user_id raised
     refused 2 'set-?user|set-?uid|setuid' -o a.seep -- ./raised
 }
 

@@ -16,9 +16,9 @@ in_place() {
     trap leave_place EXIT
     cp "$SEEP" "$LIBSEEP" "$BUILD/seep-collect" "$place/"
     SEEP=$place/seep
-    mkdir "$place/work"
-    chmod 755 "$place" "$place/work" "$place"/seep* "$place/libseep.so"
-    cd "$place/work"
+    mkdir "$place/run"
+    chmod 755 "$place" "$place/run" "$place"/seep* "$place/libseep.so"
+    cd "$place/run"
     if [ "$1" != "$(id -un)" ]; then
         chown "$1" .
         run_as=(setpriv "--reuid=$1" "--regid=$(id -g "$1")" --clear-groups env "HOME=$PWD")
@@ -43,7 +43,7 @@ leave_place() {
     end_of_case
     cd "$case_folder"
     # What a failure needs for being understood; nothing of it is large.
-    cp "$place"/work/*.log "$place"/work/*.json "$place"/work/*err* "$place"/work/*.seep "$place"/work/processes . 2>/dev/null || true
+    cp "$place"/run/*.log "$place"/run/*.json "$place"/run/*err* "$place"/run/*.seep "$place"/run/processes . 2>/dev/null || true
     rm -rf "$place"
 }
 
@@ -388,7 +388,7 @@ has_sleeper() {
 }
 
 case_postgres() { # 120 s
-    [ -n "$postgres_bin" ] || skip "no PostgreSQL is installed"
+    [ -n "$postgres_bin" ] || fail "no PostgreSQL is installed; run scripts/deps"
     local user
     user=$(id -un)
     [ "$(id -u)" != 0 ] || user=nobody # it refuses root

@@ -213,6 +213,17 @@ verified() {
     has info.txt '[1-9][0-9]* stacks compared with libunwind, 0 differ'
 }
 
+# make_set_user_id NAME: a program of that name that would run as another user.
+make_set_user_id() {
+    if [ "$(id -u)" = 0 ]; then
+        cp "$TARGETS/plain" "$1"
+        chown nobody "$1"
+        chmod u+s "$1"
+    else
+        ln -s "$(command -v su)" "$1"
+    fi
+}
+
 # is_refused SUBCOMMAND STATUS REGEX ARGUMENTS…: one line on stderr, nothing on stdout.
 is_refused() {
     local subcommand=$1 wanted=$2 regex=$3

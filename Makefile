@@ -10,6 +10,9 @@ V ?= 0
 WERROR ?= 0
 SAN ?=
 
+# One name for a folder however it is spelt: what each object was made from is noted under that name.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
+
 ARCH := $(shell uname -m)
 Q := $(if $(filter 1,$(V)),,@)
 

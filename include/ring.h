@@ -80,7 +80,7 @@ struct ring_region {
 enum ring_target_state {
     RING_TARGET_STARTING = 0, /* the constructor is not done */
     RING_TARGET_RUNNING = 1,
-    RING_TARGET_EXITED = 2, /* exit() reached the shim; late events may still follow */
+    RING_TARGET_EXITED = 2, /* exit(), _exit() or quick_exit() reached the shim; late events may still follow */
 };
 
 enum ring_collector_state {
@@ -122,7 +122,7 @@ struct ring_header {
 
     /* State of either side. */
     alignas(64) _Atomic uint32_t target_state;    /* enum ring_target_state */
-    _Atomic uint32_t exit_status;                 /* argument of exit(), valid with RING_TARGET_EXITED */
+    _Atomic uint32_t exit_status;                 /* the argument, valid with RING_TARGET_EXITED */
     _Atomic uint64_t max_rss_bytes;               /* getrusage at exit, 0 = not known */
     alignas(64) _Atomic uint32_t collector_state; /* enum ring_collector_state */
     _Atomic uint32_t collector_pid;

@@ -131,7 +131,11 @@
     X(posix_spawnp) \
     X(execl) \
     X(execlp) \
-    X(execle)
+    X(execle) \
+    /* the status of an end that exit() has no part in */ \
+    X(_exit) \
+    X(_Exit) \
+    X(quick_exit)
 /* clang-format on */
 
 #endif

@@ -220,19 +220,30 @@ static bool prepare_ring(int *fd) {
     return true;
 }
 
-static void at_exit(int status, void *unused) {
-    (void)unused;
-    if (atomic_load(&state) != LIFECYCLE_TRACING || (uint32_t)sys_getpid() != ring->pid) {
+/* And not a vfork child of it. */
+static bool is_traced_process(void) {
+    return atomic_load(&state) == LIFECYCLE_TRACING && (uint32_t)sys_getpid() == ring->pid;
+}
+
+void lifecycle_note_exit(int status) {
+    if (!is_traced_process()) {
         return;
     }
-    thread_count_abandoned();
-    modules_count_unfinished();
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         atomic_store(&ring->max_rss_bytes, (uint64_t)usage.ru_maxrss * 1024);
     }
     atomic_store(&ring->exit_status, (uint32_t)status & 0xff);
     atomic_store_explicit(&ring->target_state, RING_TARGET_EXITED, memory_order_release);
+}
+
+static void at_exit(int status, void *unused) {
+    (void)unused;
+    if (is_traced_process()) {
+        thread_count_abandoned();
+        modules_count_unfinished();
+        lifecycle_note_exit(status);
+    }
 }
 
 extern int on_exit(void (*function)(int status, void *arg), void *arg) __attribute__((weak));

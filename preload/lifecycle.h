@@ -45,6 +45,10 @@ void lifecycle_in_fork_child(void);
  * is none. Context: any thread, inside malloc, async-signal-safe */
 bool lifecycle_is_fork_child(void);
 
+/* Note the exit status. What comes afterwards is recorded as well.
+ * Context  any, async-signal-safe */
+void lifecycle_note_exit(int status);
+
 /* Path of the program, as /proc/self/exe had it at the start (without /proc: as it was started); "" before. */
 const char *lifecycle_executable(void);
 

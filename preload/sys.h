@@ -29,6 +29,9 @@ MUST_CHECK int sys_populate(void *p, size_t size_bytes);
 int sys_gettid(void);
 int sys_getpid(void);
 
+/* End the process, by the system call itself. */
+_Noreturn void sys_exit(int status);
+
 /* Whether a process of that id exists, as seen from here. */
 bool sys_process_exists(int pid);
 

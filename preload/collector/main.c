@@ -85,11 +85,17 @@ static _Noreturn void fail(const char *format, ...) {
     exit(EXIT_NOT_STARTED);
 }
 
+/* Something that neither reads nor writes: a bare root has no /dev/null. */
+static int open_nothing(void) {
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return fd >= 0 ? fd : open("/", O_PATH | O_CLOEXEC);
+}
+
 /* Files opened from here on must not become somebody's standard output. */
 static void fill_standard_fds(void) {
     int fd;
     do {
-        fd = open("/dev/null", O_RDWR);
+        fd = open_nothing();
     } while (fd >= 0 && fd < FIRST_FREE_FD);
     if (fd >= 0) {
         close(fd);
@@ -144,11 +150,11 @@ static void close_all_but(int fd) {
 /* Leave the host's session, folder and terminal. */
 static void leave_host(void) {
     setsid();
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int fd = 0; null >= 0 && fd < FIRST_FREE_FD; fd++) {
-        dup2(null, fd);
+    int nothing = open_nothing();
+    for (int fd = 0; nothing >= 0 && fd < FIRST_FREE_FD; fd++) {
+        dup2(nothing, fd);
     }
-    close(null);
+    close(nothing);
     if (chdir("/") != 0) {
         /* Then we stay where we are: no harm but a busy mount. */
     }

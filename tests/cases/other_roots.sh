@@ -90,6 +90,21 @@ case_bare_root() {
     [ "$(find root -maxdepth 1 -type f | sort | tr '\n' ' ')" = 'root/a.seep root/books ' ] || fail "left behind: $(ls root)"
 }
 
+# What the program's output goes to is let go of, also where there is no /dev/null: a pipe ends with the program.
+case_output_of_a_bare_root() {
+    local held
+    bare_root "$TARGETS/random_threads"
+    background log in_root /srv/random_threads 2 3000000 1
+    find_collector
+    later 10 test -s root/a.seep
+    sleep 0.3
+    held=$(find "/proc/$collector/fd" -lname "$PWD/log")
+    [ -d "/proc/$background_pid" ] && [ -d "/proc/$collector" ] || fail "it ended too early"
+    [ -z "$held" ] || fail "the collector holds the program's output"
+    status_of 0 wait "$background_pid"
+    wait_trace root/a.seep
+}
+
 # With /proc there is more to tell: the arguments, threads' names.
 case_root_with_proc() {
     local apart=(unshare --mount)

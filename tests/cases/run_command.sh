@@ -233,3 +233,13 @@ case_installed_copy() {
     status_of 3 env "LD_PRELOAD=$PWD/inst/usr/lib/seep/libseep.so" "SEEP_OPTIONS=output=$PWD/b.seep" "$plain" 2>err
     wait_trace b.seep
 }
+
+case_changed_header_however_build_is_named() {
+    # Objects know what they were made from by whichever name of the folder: none may stay old.
+    local name
+    for name in "$BUILD" "$(realpath --relative-to="$ROOT" "$BUILD")" "$BUILD/"; do
+        make -n -C "$ROOT" BUILD="$name" -W preload/collector/target.h all >commands
+        has commands ' preload/collector/collect\.c'
+        has commands ' preload/collector/target\.c'
+    done
+}

@@ -70,17 +70,6 @@ listening() {
     done
 }
 
-# later SECONDS COMMAND…: until it says yes.
-later() {
-    local n=$(($1 * 20))
-    shift
-    until "$@" 2>/dev/null; do
-        n=$((n - 1))
-        [ $n -gt 0 ] || fail "it never came: $*"
-        sleep 0.05
-    done
-}
-
 lines() { # FILE REGEX N: at least so many
     [ "$(grep -cE -- "$2" "$1")" -ge "$3" ]
 }

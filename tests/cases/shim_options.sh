@@ -101,23 +101,6 @@ case_missing_collector() {
     [ $((SECONDS - started)) -lt 10 ] || fail "it took $((SECONDS - started)) s"
 }
 
-# The collector that works for this case, in $collector.
-find_collector() {
-    local c n=200
-    collector=
-    while [ $n -gt 0 ]; do
-        for c in /proc/[0-9]*; do
-            if [ "$(readlink "$c/exe" 2>/dev/null)" = "$BUILD/seep-collect" ] && grep -qs "$PWD/" "$c/maps"; then
-                collector=${c#/proc/}
-                return 0
-            fi
-        done
-        n=$((n - 1))
-        sleep 0.02
-    done
-    fail "no collector to be found"
-}
-
 case_dead_collector() {
     # The collector is killed while the program is at work: the program ends as ever, and in time.
     background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep:ring=1M "$TARGETS/random_threads" 2 5000000 1

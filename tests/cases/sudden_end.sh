@@ -97,11 +97,8 @@ case_both_killed() {
     background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle
     pid=$background_pid
     let_work oracle 0.5
-    for c in /proc/[0-9]*; do
-        if [ "$(readlink "$c/exe" 2>/dev/null)" = "$BUILD/seep-collect" ] && grep -qs "$PWD/" "$c/maps"; then
-            kill -KILL "$pid" "${c#/proc/}"
-        fi
-    done
+    find_collector
+    kill -KILL "$pid" "$collector"
     gone "$pid" 5
     "$SEEP" report --format json a.seep >report.json 2>err || fail "no report: $(cat err)"
     [ "$(json report.json .totals.allocations)" -gt 1000 ] || fail "nothing in it"

@@ -99,6 +99,29 @@ case_ends_of_children() {
     done
 }
 
+# The collector comes too late to see any of them: they say it themselves. sh starts the next program at once.
+case_ends_unseen() {
+    local how
+    cat >script <<'SH'
+echo ready
+n=0
+while [ ! -e go ] && [ $n -lt 200000 ]; do n=$((n + 1)); done
+for how in exit _exit quick_exit; do "$1" leave $how; done
+echo done
+SH
+    background out "$SEEP" run -o a.seep -- sh script "$family"
+    later 10 grep -q ready out
+    find_collector
+    kill -STOP "$collector"
+    background_pids="$background_pids $collector"
+    touch go
+    later 10 grep -q done out
+    kill -CONT "$collector"
+    status_of 0 wait "$background_pid"
+    all_told a.seep
+    [ "$(processes a.seep 'select(.origin == "fork" and .exit > 10) | .exit' | tr '\n' ' ')" = '11 12 13 ' ] || fail "$(processes a.seep '[.command, .exit]')"
+}
+
 case_daemon() {
     local waited=0
     "$SEEP" run -o a.seep -- "$family" daemon "$PWD/finished" 2>err &

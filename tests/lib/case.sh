@@ -56,6 +56,34 @@ stop() {
     }
 }
 
+# later SECONDS COMMAND…: until it says yes.
+later() {
+    local n=$(($1 * 20))
+    shift
+    until "$@" 2>/dev/null; do
+        n=$((n - 1))
+        [ $n -gt 0 ] || fail "it never came: $*"
+        sleep 0.05
+    done
+}
+
+# The collector that works for this case, in $collector.
+find_collector() {
+    local c n=200
+    collector=
+    while [ $n -gt 0 ]; do
+        for c in /proc/[0-9]*; do
+            if [[ $(readlink "$c/exe" 2>/dev/null) == */seep-collect ]] && grep -qs "$PWD/" "$c/maps"; then
+                collector=${c#/proc/}
+                return 0
+            fi
+        done
+        n=$((n - 1))
+        sleep 0.02
+    done
+    fail "no collector to be found"
+}
+
 end_of_case() {
     local pid
     for pid in $background_pids; do

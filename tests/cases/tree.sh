@@ -107,7 +107,7 @@ echo ready
 n=0
 while [ ! -e go ] && [ $n -lt 200000 ]; do n=$((n + 1)); done
 for how in exit _exit quick_exit; do "$1" leave $how; done
-echo done
+echo finished
 SH
     background out "$SEEP" run -o a.seep -- sh script "$family"
     later 10 grep -q ready out
@@ -115,7 +115,7 @@ SH
     kill -STOP "$collector"
     background_pids="$background_pids $collector"
     touch go
-    later 10 grep -q done out
+    later 10 grep -q finished out
     kill -CONT "$collector"
     status_of 0 wait "$background_pid"
     all_told a.seep

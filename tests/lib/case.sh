@@ -68,6 +68,7 @@ later() {
 }
 
 # The collector that works for this case, in $collector.
+# shellcheck disable=SC2034
 find_collector() {
     local c n=200
     collector=

@@ -164,6 +164,20 @@ static void gather_records(struct collector *c, const struct target *dead) {
     facts_threads(c);
 }
 
+/* Go on in another process where this one is about to use up its processor time. */
+static void renew(struct collector *c) {
+    if (!renewal_is_due(&c->renewal)) {
+        return;
+    }
+    pid_t pid = renewal_fork(&c->renewal);
+    for (uint32_t i = 0; i < c->n_targets && pid > 0; i++) {
+        atomic_store_explicit(&c->targets[i]->ring.header->collector_pid, (uint32_t)pid, memory_order_relaxed);
+    }
+    if (pid > 0) {
+        _exit(EXIT_SUCCESS);
+    }
+}
+
 /* Merge and encode everything of a target that is below the watermark. Returns the number of events. */
 static uint64_t drain(struct collector *c, struct target *t, bool is_dead) {
     uint64_t n = 0;
@@ -175,6 +189,7 @@ static uint64_t drain(struct collector *c, struct target *t, bool is_dead) {
         if (c->encoder.n_events >= BLOCK_EVENTS || encoder_is_full(&c->encoder)) {
             gather_records(c, is_dead ? t : NULL);
             collector_flush(c);
+            renew(c);
         }
     }
     ring_reader_recycle(&t->reader); /* chunks that the observation passed */
@@ -310,6 +325,8 @@ static void adopt(struct collector *c, struct target *by, const struct ring_join
     }
     struct target *t = new_target(c, &ring, join->pid);
     t->ring_path = path;
+    /* What it took over from its parent may be the id that was before a renewal. */
+    atomic_store_explicit(&ring.header->collector_pid, (uint32_t)getpid(), memory_order_relaxed);
     t->log.origin.kind = is_forked ? TRACE_ORIGIN_FORK : TRACE_ORIGIN_EXEC;
     t->parent = parent ? parent->id : TARGET_NONE;
     t->fork_serial = join->fork_serial;
@@ -462,6 +479,7 @@ static void follow(struct collector *c) {
         uint64_t n_events = poll_targets(c, settled_stamp, stamp, now_ns);
         housekeeping(c, now_ns, n_events);
         sleep_ns = next_sleep(sleep_ns, n_events);
+        renew(c);
         if (n_events < HURRY_EVENTS) {
             sleep_until_woken(c, wake_seen, sleep_ns);
         }

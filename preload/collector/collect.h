@@ -14,6 +14,7 @@
 #include "attributes.h"
 #include "clock_scale.h"
 #include "encoder.h"
+#include "renewal.h"
 #include "target.h"
 #include "thread_table.h"
 #include "trace_records.h"
@@ -42,6 +43,7 @@ struct collector {
 
     uint64_t memory_read_ns, facts_ns; /* when memory was last looked at; when rare facts were last written */
     uint64_t exec_checked_ns;
+    struct renewal renewal;
 };
 
 /* Begin a trace in fd, an empty file, from the attached ring of the first process: header and START are written at once.

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -249,10 +248,6 @@ void facts_count(struct collector *c, const struct target *t) {
 }
 
 void facts_end(struct collector *c) {
-    struct rusage usage = {0};
-    getrusage(RUSAGE_SELF, &usage);
-    uint64_t cpu_us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-                      (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     const struct matcher_counts *n = &c->counts;
     if (c->n_unwritten) {
         char text[128];
@@ -265,7 +260,7 @@ void facts_end(struct collector *c) {
     trace_records_number(&c->records, n->allocations);
     trace_records_number(&c->records, n->frees);
     trace_records_number(&c->records, n->undos);
-    trace_records_number(&c->records, cpu_us * 1000);
+    trace_records_number(&c->records, renewal_processor_ns(&c->renewal));
     /* Not ru_maxrss: that counts what this process was before exec, a copy of the target. */
     uint64_t resident_bytes = 0, peak_bytes = 0;
     proc_read_memory((uint32_t)getpid(), &resident_bytes, &peak_bytes);

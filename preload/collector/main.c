@@ -103,7 +103,7 @@ static void fill_standard_fds(void) {
 }
 
 static void ignore_signals(void) {
-    static const int ignored[] = {SIGINT, SIGHUP, SIGTERM, SIGPIPE, SIGQUIT, SIGXFSZ};
+    static const int ignored[] = {SIGINT, SIGHUP, SIGTERM, SIGPIPE, SIGQUIT, SIGXFSZ, SIGXCPU};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
         signal(ignored[i], SIG_IGN);
     }
@@ -236,6 +236,7 @@ static int run_online(const struct options *o) {
     process_watch_open(watch, o->pid ? o->pid : ring.pid);
     leave_host();
     raise_limits();
+    renewal_init(&collector.renewal);
     return run(o, fd);
 }
 

@@ -77,6 +77,30 @@ case_processor_time_limit() {
     agrees_with_oracle a.seep oracle
 }
 
+# Nobody may raise the limit: the collector has it as well, and uses more than that for two programs.
+case_processor_time_limit_of_all() {
+    local place without_rights=()
+    place=$(mktemp -d /tmp/seep-case-XXXXXX)
+    if [ "$(id -u)" = 0 ]; then
+        without_rights=(setpriv --reuid=nobody "--regid=$(id -g nobody)" --clear-groups --bounding-set=-all)
+        chown nobody "$place"
+    fi
+    cp "$LIBSEEP" "$BUILD/seep-collect" "$TARGETS/killed" "$place"
+    # shellcheck disable=SC2016
+    (ulimit -c 0 && ulimit -t 1 && exec "${without_rights[@]}" env "LD_PRELOAD=$place/libseep.so" "SEEP_OPTIONS=output=$place/a.seep" \
+        sh -c 'cd "$1" && ./killed first & "$1/killed" "$1/second" & wait' sh "$place")
+    later 30 is_complete "$place/a.seep"
+    mv "$place/a.seep" .
+    rm -rf "$place"
+    report_json a.seep >report.json 2>report.err
+    [ "$(json report.json '.trace.collector.cpu_seconds > 1')" = true ] || fail "the collector had little to do"
+    [ "$(json report.json .trace.lost_events)" = 0 ] || fail "events lost"
+}
+
+is_complete() { # TRACE
+    "$SEEP" info --format json "$1" 2>/dev/null | jq -e .trace.complete >/dev/null
+}
+
 case_read_while_running() {
     background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle
     pid=$background_pid

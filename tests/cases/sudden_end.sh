@@ -101,6 +101,25 @@ is_complete() { # TRACE
     "$SEEP" info --format json "$1" 2>/dev/null | jq -e .trace.complete >/dev/null
 }
 
+# The kernel ends what takes too much memory of a container; the collector lives in there as well.
+case_memory_limit_of_a_container() { # 90 s
+    local group status=0
+    if [ -w /sys/fs/cgroup/cgroup.procs ]; then
+        group=/sys/fs/cgroup/seep-case-$$
+        mkdir "$group" 2>/dev/null && echo 96M 2>/dev/null >"$group/memory.max"
+    else
+        group=/sys/fs/cgroup/memory/seep-case-$$
+        mkdir "$group" 2>/dev/null && echo 96M 2>/dev/null >"$group/memory.limit_in_bytes"
+    fi || skip "no control group for memory can be made here"
+    # shellcheck disable=SC2016
+    (ulimit -c 0 && exec sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" \
+        env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle 1000000 memory) || status=$?
+    [ "$status" = 137 ] || fail "exit status $status"
+    agrees_with_oracle a.seep oracle
+    [ "$(json report.json '.processes[0] | .exit')" = -9 ] || fail "its end: $(json report.json '.processes[0]')"
+    later 10 rmdir "$group"
+}
+
 case_read_while_running() {
     background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle
     pid=$background_pid

@@ -1,6 +1,7 @@
 /* killed.c - allocates for ever and counts beside each call, in a file that outlives it.
  *
- * usage: killed ORACLE [OPERATIONS HOW]. HOW, after so many operations: kill (SIGKILL to itself), abort, _exit, segv.
+ * usage: killed ORACLE [OPERATIONS HOW]. HOW, after so many operations: kill (SIGKILL to itself), abort, _exit, segv, memory (more and
+ * more of it, until somebody ends this).
  * ORACLE holds two numbers of 8 bytes: allocations done, and those given back.
  */
 #include "books.h"
@@ -41,6 +42,10 @@ int main(int argc, char **argv) {
         abort();
     } else if (!strcmp(argv[3], "segv")) {
         raise(SIGSEGV);
+    }
+    while (!strcmp(argv[3], "memory")) {
+        char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        *page = 1;
     }
     _exit(5);
 }

@@ -38,7 +38,7 @@
 #define RING_MAGIC "SEEPRING"
 
 enum {
-    RING_VERSION = 4,
+    RING_VERSION = 5,
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
     RING_JOINS = 4096, /* processes that may be on their way into the tree at once */
@@ -105,7 +105,9 @@ struct ring_header {
     uint64_t start_stamp;   /* the three clocks read together at the start */
     uint64_t start_mono_ns; /* CLOCK_MONOTONIC */
     uint64_t start_real_ns; /* CLOCK_REALTIME */
-    uint64_t sample_bytes;  /* 0 = every allocation is recorded, else one point in so many bytes; see preload/sample.h */
+    uint64_t
+        pid_namespace; /* in which the tree's process ids mean something, the inode of /proc/self/ns/pid; 0 = not known */
+    uint64_t sample_bytes; /* 0 = every allocation is recorded, else one point in so many bytes; see preload/sample.h */
 
     /* Claimed by hooks of any thread. */
     alignas(64) _Atomic uint32_t n_slots; /* slots ever used; they are reused by later threads */
@@ -146,7 +148,8 @@ enum ring_join_state {
     RING_JOIN_FREE = 0,
     RING_JOIN_CLAIMED = 1, /* by a process that is about to fork, or to join */
     RING_JOIN_READY = 2,   /* the new process has its ring; the collector makes the place free again */
-    RING_JOIN_FAILED = 3,  /* it could not have one */
+    RING_JOIN_FAILED =
+        3, /* it could not have one, or there is no new process: nobody comes; the collector makes the place free */
 };
 
 /* A process that comes to the tree. */
@@ -155,8 +158,15 @@ struct ring_join {
     uint32_t pid;
     uint32_t fork_serial; /* of the mark in the parent's events; 0 = it comes by exec */
     uint32_t ppid;
-    uint64_t ring_number; /* the second one in its ring's name */
+    uint64_t ring_number;   /* the second one in its ring's name */
+    _Atomic uint64_t child; /* see ring_join_child(); whoever makes the place free sets it to 0 before */
 };
+
+/* Who is to fill a place: fork_serial, and the pid that fork() has returned in the parent, 0 = it has not yet. By exchanging the whole the parent does not
+ * write into a place that has been given to somebody else meanwhile. A process of this pid that is dead will not come any more. */
+static inline uint64_t ring_join_child(uint32_t fork_serial, uint32_t pid) {
+    return (uint64_t)fork_serial << 32 | pid;
+}
 
 /* A piece of one thread's events. The header is one cache line, words follow. */
 struct ring_chunk {

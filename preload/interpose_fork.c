@@ -1,4 +1,4 @@
-/* interpose_fork.c - fork, to know when it fails; what else is to be done stands in fork handlers, which daemon() and others run as well (lifecycle.c). And
+/* interpose_fork.c - fork, to know what it returns; what else is to be done stands in fork handlers, which daemon() and others run as well (lifecycle.c). And
  * _Fork, the fork of signal handlers, which runs none. */
 #include <unistd.h>
 
@@ -10,8 +10,8 @@ pid_t _Fork(void); /* glibc 2.34; not declared by older ones */
 
 EXPORT pid_t fork(void) {
     pid_t pid = REAL(fork)();
-    if (pid < 0) {
-        lifecycle_after_failed_fork();
+    if (pid != 0) {
+        lifecycle_fork_returned(pid);
     }
     return pid;
 }
@@ -27,9 +27,7 @@ EXPORT pid_t _Fork(void) {
         lifecycle_in_fork_child();
     } else {
         lifecycle_after_fork();
-    }
-    if (pid < 0) {
-        lifecycle_after_failed_fork();
+        lifecycle_fork_returned(pid);
     }
     return pid;
 }

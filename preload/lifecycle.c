@@ -83,7 +83,7 @@ static void log_process(bool is_forked) {
     sys_unmap(command, COMMAND_BYTES_MAX);
 }
 
-static void stamp_start(void) {
+static void note_start(void) {
     ring->start_stamp = clock_before();
     atomic_store_explicit(&ring->recent_stamp, ring->start_stamp, memory_order_relaxed);
     ring->start_mono_ns = sys_mono_ns();
@@ -130,7 +130,7 @@ static bool take_output_of_tree(uint64_t number) {
 
 /* The ring is there: say who is in it. */
 static void fill_ring(bool is_forked) {
-    stamp_start();
+    note_start();
     log_process(is_forked);
     atomic_store(&ring->target_state, RING_TARGET_RUNNING);
     memcpy(ring->magic, RING_MAGIC, sizeof ring->magic);
@@ -151,24 +151,32 @@ void lifecycle_after_fork(void) {
     tree_after_fork();
 }
 
-void lifecycle_after_failed_fork(void) {
-    tree_after_failed_fork();
+void lifecycle_fork_returned(long result) {
+    tree_fork_returned(result);
 }
 
-/* fork() and _Fork() are seen here, so that a child that allocates nothing before it execs is there too; clone() is seen by the wiped
- * memory alone (and before Linux 4.14 not at all). */
+/* A child whose parent is not to be seen is process 1 of a pid namespace of its own, or another one in there: its pid means something else to
+ * the collector. */
+static bool is_in_parents_namespace(void) {
+    return getppid() != 0;
+}
+
+/* All that come by a function are seen here, so that a child that allocates nothing before it execs is there too; what is cloned by an instruction
+ * is seen by the wiped memory alone (and before Linux 4.14 not at all). */
 void lifecycle_in_fork_child(void) {
     if (!is_parent()) {
         return;
     }
-    if ((uint32_t)sys_getpid() == ring->pid) {
+    if ((uint32_t)sys_getpid() == ring->pid && !lifecycle_is_fork_child()) {
         return; /* a hook was here first: a handler of the host's that runs before this one allocated */
     }
     uint64_t number = sys_mono_ns();
-    if (tree_has_place() && tree_is_read(ring) && name_ring(number) && tree_join_as_child(ring_path, number, fill_ring)) {
+    if (tree_has_place() && is_in_parents_namespace() && tree_is_read(ring) && name_ring(number) &&
+        tree_join_as_child(ring_path, number, fill_ring)) {
         atomic_store(sentinel, 1);
         return;
     }
+    tree_give_place_back();
     atomic_store(sentinel, 0);
     lifecycle_enter_child();
     ring_divert();

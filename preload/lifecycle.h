@@ -33,9 +33,9 @@ void lifecycle_meet_child(void);
 /* What a fork handler does in the parent, before. Context: any, async-signal-safe */
 void lifecycle_before_fork(void);
 
-/* And in the parent, after; and where there is no child after all. */
+/* And in the parent, after; and once it is known what the fork has returned there: the child's pid, or a negative number where there is none. */
 void lifecycle_after_fork(void);
-void lifecycle_after_failed_fork(void);
+void lifecycle_fork_returned(long result);
 
 /* What a fork handler does in the child, which joins the tree. A signal handler may have forked in the middle of a hook, which then goes on in the child:
  * whatever it still writes must not reach the parent's ring. Context: any, async-signal-safe */

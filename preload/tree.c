@@ -21,8 +21,9 @@
 static __thread struct ring_join *place
     __attribute__((tls_model("initial-exec"))); /* for the child that this thread is about to fork */
 
-static __thread struct ring_join *last_place
-    __attribute__((tls_model("initial-exec"))); /* of the fork that has just returned */
+/* Of the fork that has just returned. */
+static __thread struct ring_join *last_place __attribute__((tls_model("initial-exec")));
+static __thread uint32_t last_serial __attribute__((tls_model("initial-exec")));
 
 /* ---- fork ---- */
 
@@ -44,6 +45,7 @@ void tree_before_fork(void) {
         place = ring_join_claim(ring);
         if (place) {
             place->fork_serial = serial;
+            atomic_store_explicit(&place->child, ring_join_child(serial, 0), memory_order_release);
             hook_enter(t, (uint64_t)__builtin_frame_address(0));
             event_put_fork(t, serial);
             hook_leave(t, THREAD_READY);
@@ -54,15 +56,20 @@ void tree_before_fork(void) {
 
 void tree_after_fork(void) {
     last_place = place;
+    last_serial = place ? place->fork_serial : 0;
     place = NULL;
 }
 
-/* The mark stays; without the place nothing is kept for it. */
-void tree_after_failed_fork(void) {
-    uint32_t claimed = RING_JOIN_CLAIMED;
-    if (last_place) {
-        atomic_compare_exchange_strong(&last_place->state, &claimed, RING_JOIN_FREE);
-        last_place = NULL;
+/* Only while nobody has joined by it, or it has been given to somebody else: then `child` says something else. Where the fork failed the mark stays;
+ * without the place nothing is kept for it. */
+void tree_fork_returned(long result) {
+    struct ring_join *join = last_place;
+    uint64_t unknown = ring_join_child(last_serial, 0);
+    last_place = NULL;
+    if (join && result > 0) {
+        atomic_compare_exchange_strong(&join->child, &unknown, ring_join_child(last_serial, (uint32_t)result));
+    } else if (join && atomic_compare_exchange_strong(&join->child, &unknown, 0)) {
+        atomic_store_explicit(&join->state, RING_JOIN_FAILED, memory_order_release);
     }
 }
 
@@ -81,6 +88,12 @@ static bool fill(struct ring_join *join, uint64_t number, uint32_t state) {
     join->ring_number = number;
     return atomic_compare_exchange_strong_explicit(&join->state, &claimed, state, memory_order_release,
                                                    memory_order_relaxed);
+}
+
+void tree_give_place_back(void) {
+    if (place && fill(place, 0, RING_JOIN_FAILED)) {
+        place = NULL;
+    }
 }
 
 bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)(bool is_forked)) {
@@ -123,7 +136,8 @@ static struct ring_header *map_first(const char *path, size_t *bytes) {
     const struct ring_region *joins = &header->joins;
     bool is_good = memcmp(header->magic, RING_MAGIC, sizeof header->magic) == 0 && header->version == RING_VERSION &&
                    joins->unit_bytes == sizeof(struct ring_join) && joins->cap && joins->cap <= RING_JOINS &&
-                   joins->off < *bytes && (*bytes - joins->off) / joins->unit_bytes >= joins->cap && tree_is_read(header);
+                   joins->off < *bytes && (*bytes - joins->off) / joins->unit_bytes >= joins->cap &&
+                   tree_is_read(header);
     if (!is_good) {
         munmap(header, *bytes);
         return NULL;
@@ -147,6 +161,7 @@ bool tree_join_by_exec(const char *first_ring, uint64_t number) {
     bool has_joined = false;
     if (join) {
         join->fork_serial = 0;
+        atomic_store_explicit(&join->child, ring_join_child(0, (uint32_t)sys_getpid()), memory_order_relaxed);
         atomic_store_explicit(&ring->collector_pid, atomic_load_explicit(&first->collector_pid, memory_order_relaxed),
                               memory_order_relaxed);
         has_joined = fill(join, number, RING_JOIN_READY);

@@ -20,12 +20,15 @@ bool tree_is_read(const struct ring_header *header);
  * handler forks): that child is not traced. Context: any thread, async-signal-safe */
 void tree_before_fork(void);
 
-/* After it in the parent. */
+/* After it in the parent; and once it is known what the fork has returned there: the collector learns whom to wait for, or that nobody comes. */
 void tree_after_fork(void);
-void tree_after_failed_fork(void);
+void tree_fork_returned(long result);
 
 /* Whether tree_before_fork() has prepared for the child that runs here. Only once. */
 bool tree_has_place(void);
+
+/* In a child that will not be traced: nobody need wait for it. */
+void tree_give_place_back(void);
 
 /* In the child: make its ring. ring_path: where; number: the second one in its name; fill: what says in it who is traced. Returns false if
  * it cannot be made, and nothing is traced then. Context: async-signal-safe, no other thread */

@@ -445,6 +445,9 @@ static bool reap(struct collector *c) {
         struct target *t = c->targets[i];
         bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? CHILD_WAIT_NS : KEPT_NS) ||
                            target_may_return(t, JOIN_WAIT_NS);
+        if (t->is_finished) {
+            facts_losses(c, t); /* of children that did not come */
+        }
         is_any_left = is_any_left || !t->is_finished || is_expected;
         if (t->is_finished && !is_expected && i != 0 && !is_waited_for(c, t)) {
             remove_target(c, i);

@@ -115,8 +115,8 @@ static void write_lost(struct collector *c, uint32_t process, const char *key, u
     trace_records_end(&c->records);
 }
 
-/* LOST records of counts that have changed; the collector's own are put into the ring, too, for who looks there. */
-static void write_losses(struct collector *c, struct target *t) {
+/* The collector's own counts are put into the ring, too, for who looks there. */
+void facts_losses(struct collector *c, struct target *t) {
     _Atomic uint64_t *lost = t->ring.header->lost;
     atomic_store_explicit(&lost[RING_LOST_LATE], t->merge.n_late, memory_order_relaxed);
     atomic_store_explicit(&lost[RING_LOST_UNKNOWN_FREES], t->matcher.counts.unknown_frees, memory_order_relaxed);
@@ -139,7 +139,7 @@ void facts_every_second(struct collector *c, uint64_t now_ns) {
     for (uint32_t i = 0; i < c->n_targets; i++) {
         if (c->targets[i]->is_started && !c->targets[i]->is_finished) { /* others have no number, or have been told of */
             write_memory(c, c->targets[i]);
-            write_losses(c, c->targets[i]);
+            facts_losses(c, c->targets[i]);
         }
     }
     rename_threads(c);
@@ -176,7 +176,7 @@ void facts_target_last(struct collector *c, struct target *t, struct process_end
     uint64_t peak_bytes = atomic_load_explicit(&t->ring.header->max_rss_bytes, memory_order_relaxed);
     t->peak_bytes = peak_bytes > t->peak_bytes ? peak_bytes : t->peak_bytes;
     write_memory(c, t);
-    write_losses(c, t);
+    facts_losses(c, t);
     if (t->reader.n_damaged) {
         write_lost(c, t->index, "damaged-ring", t->reader.n_damaged,
                    "places where the ring had been overwritten and events were skipped", 1);

@@ -19,6 +19,9 @@ void facts_every_second(struct collector *c, uint64_t now_ns);
 /* NOTE about a target. */
 void facts_note(struct collector *c, const struct target *t, const char *text);
 
+/* LOST records of counts that have changed. */
+void facts_losses(struct collector *c, struct target *t);
+
 /* All that stands behind a target's last event but SURVIVORS. */
 void facts_target_last(struct collector *c, struct target *t, struct process_end end);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock_scale.h"
+#include "process_watch.h"
 
 static bool is_pending(const struct joins *j, uint32_t place) {
     for (uint32_t i = 0; i < j->n_pending; i++) {
@@ -42,6 +43,7 @@ bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *
         forget(j, i);
         memcpy(join, place, sizeof *join);
         atomic_store_explicit(&join->state, state, memory_order_relaxed);
+        atomic_store_explicit(&place->child, 0, memory_order_relaxed);
         atomic_store_explicit(&place->state, RING_JOIN_FREE, memory_order_release);
         return true;
     }
@@ -60,22 +62,46 @@ bool joins_are_claimed(struct joins *j, const struct ring_map *ring, uint32_t fo
     return false;
 }
 
+/* Whether the child that is to fill the place is known to be dead. It may have filled it before it died. */
+static bool is_child_dead(const struct ring_join *place) {
+    uint32_t pid = (uint32_t)atomic_load_explicit(&place->child, memory_order_acquire);
+    struct process_watch watch;
+    if (pid == 0) {
+        return false;
+    }
+    process_watch_open(&watch, pid);
+    bool is_alive = process_watch_is_alive(&watch);
+    process_watch_close(&watch);
+    return !is_alive;
+}
+
+/* Take a place back that nobody has filled. Returns false if somebody has. */
+static bool take_back(struct ring_join *place) {
+    uint32_t claimed = RING_JOIN_CLAIMED;
+    uint64_t child = atomic_exchange_explicit(&place->child, 0, memory_order_relaxed);
+    if (atomic_compare_exchange_strong(&place->state, &claimed, RING_JOIN_FREE)) {
+        return true;
+    }
+    atomic_store_explicit(&place->child, child, memory_order_relaxed);
+    return false;
+}
+
 bool joins_are_expected(struct joins *j, const struct ring_map *ring, uint64_t age_ns) {
     bool is_expected = false;
     joins_refresh(j, ring);
     uint64_t now_ns = clock_mono_ns();
     for (uint32_t i = 0; i < j->n_pending;) {
         struct ring_join *place = &ring->joins[j->pending[i].place];
-        uint32_t state = atomic_load_explicit(&place->state, memory_order_acquire), claimed = RING_JOIN_CLAIMED;
-        bool is_over = state == RING_JOIN_FREE || state == RING_JOIN_CLAIMED;
-        if (!is_over || now_ns - j->pending[i].since_ns < age_ns) {
-            is_expected = true;
-            i++;
-        } else if (state == RING_JOIN_FREE) {
+        uint32_t state = atomic_load_explicit(&place->state, memory_order_acquire);
+        bool is_over = now_ns - j->pending[i].since_ns >= age_ns;
+        if (state == RING_JOIN_FREE && is_over) {
             forget(j, i);
-        } else if (atomic_compare_exchange_strong(&place->state, &claimed, RING_JOIN_FREE)) {
+        } else if (state == RING_JOIN_CLAIMED && (is_over || is_child_dead(place)) && take_back(place)) {
             forget(j, i);
             ring_map_count_lost(ring, RING_LOST_UNTRACED_FORKS, 1);
+        } else {
+            is_expected = true;
+            i++;
         }
     }
     return is_expected;

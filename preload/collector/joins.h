@@ -1,6 +1,7 @@
 /* joins.h - the processes that come to a tree: places in a ring's joins, as far as they are not done with.
  *
- * A place is claimed before a fork and becomes ready in the child, a moment later; where no child comes it is given back after a while. Places are
+ * A place is claimed before a fork and becomes ready in the child, a moment later; where no child comes it is given back, as soon as the child
+ * is known to be dead, else after a while. Places are
  * claimed in the order of the header's next_join, which is raised first: a place that is found free is about to be claimed.
  */
 #ifndef SEEP_COLLECTOR_JOINS_H
@@ -31,7 +32,8 @@ bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *
 /* Whether the fork of that mark has a place: not if it has failed. */
 bool joins_are_claimed(struct joins *j, const struct ring_map *ring, uint32_t fork_serial);
 
-/* Whether somebody may still come by a place pending for less than age_ns; older claims are given back, and counted as children that were not traced. */
+/* Whether somebody may still come by a place: pending for less than age_ns, and no child known to be dead. Other claims are given back, and counted
+ * as children that were not traced. */
 bool joins_are_expected(struct joins *j, const struct ring_map *ring, uint64_t age_ns);
 
 #endif

@@ -153,6 +153,22 @@ case_lives_on() {
     no_leftovers
 }
 
+# Nobody is waited for who cannot come: not where fork() failed, and not for a child that is dead.
+case_stillborn_children() {
+    local how wanted started=$SECONDS
+    for how in failed killed; do
+        rm -f a.seep
+        "$SEEP" run -o a.seep -- "$family" stillborn $how 2>err || fail "$how: exit status $?: $(cat err)"
+        report_json a.seep >report.json 2>report.err
+        [ "$(json report.json .trace.complete)" = true ] || fail "$how: the trace is not complete"
+        wanted=$([ $how = killed ] && echo '["untraced-forks",3]' || true)
+        [ "$(json report.json '.trace.lost[] | select(.count != 0) | [.kind, .count]' | tr -d ' \n')" = "$wanted" ] ||
+            fail "$how: lost: $(json report.json .trace.lost)"
+        no_leftovers
+    done
+    [ $((SECONDS - started)) -lt 4 ] || fail "somebody was waited for: $((SECONDS - started)) s"
+}
+
 case_crowd() { # 60 s
     "$SEEP" run -o a.seep -- "$family" crowd 300 2>err || fail "exit status $?"
     all_told a.seep

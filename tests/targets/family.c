@@ -5,10 +5,12 @@
  *        family leave HOW       a child ends by HOW: exit, _exit, quick_exit, abort, segv, kill, return
  *        family crowd N         N children at once, that wait for each other
  *        family grandchild      a vfork child forks, after a fork of its parent's
+ *        family stillborn HOW     N children that never come to be: HOW is failed (no process more is allowed), killed (at once)
  *        family scrub HOW ...   run another program with an environment that has nothing in it
  */
 #include "books.h"
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static int s_own, s_kept;
@@ -155,6 +157,40 @@ static int grandchild(void) {
     return status != 0 || other != 0;
 }
 
+static int is_stillborn;
+
+static void wait_for_the_end(void) {
+    while (is_stillborn) {
+        pause();
+    }
+}
+
+/* Its handler runs before any library's. */
+static void prepare_first(void) {
+    pthread_atfork(NULL, NULL, wait_for_the_end);
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const prepare)(void) = prepare_first;
+
+static int stillborn(const char *how) {
+    is_stillborn = strcmp(how, "killed") == 0;
+    for (int i = 0; i < 3; i++) {
+        struct rlimit none = {0, 0};
+        if (strcmp(how, "failed") == 0 && (setrlimit(RLIMIT_NPROC, &none) != 0 || (getuid() == 0 && setuid(65534) != 0))) {
+            return 3;
+        }
+        pid_t child = fork();
+        if (strcmp(how, "failed") == 0) {
+            if (child != -1) {
+                return 4;
+            }
+        } else if (child < 0 || kill(child, SIGKILL) != 0 || (i > 0 && waitpid(child, NULL, 0) != child)) {
+            return 5; /* the first one stays a zombie */
+        }
+    }
+    return 0;
+}
+
 static int scrub(char **argv) {
     static char path[] = "PATH=/usr/bin:/bin";
     char *environment[] = {path, NULL};
@@ -174,6 +210,9 @@ int main(int argc, char **argv) {
     }
     if (argc == 2 && strcmp(argv[1], "grandchild") == 0) {
         return grandchild();
+    }
+    if (argc == 3 && strcmp(argv[1], "stillborn") == 0) {
+        return stillborn(argv[2]);
     }
     if (argc > 2 && strcmp(argv[1], "scrub") == 0) {
         return scrub(argv + 2);

@@ -120,6 +120,8 @@
     X(dlclose) \
     X(fork) \
     X(_Fork) \
+    X(clone) \
+    X(syscall) \
     /* programs are run */ \
     X(execve) \
     X(execv) \

@@ -1,4 +1,4 @@
-/* sys.c - the shim's system calls; see sys.h. */
+/* sys.c - the shim's system calls; see sys.h. Not by syscall(), which is among the functions interposed. */
 #include "sys.h"
 
 #include <errno.h>
@@ -10,11 +10,14 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "arch.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -26,6 +29,10 @@
 enum { MESSAGE_BYTES = 1024, LOWEST_ADDRESS = 4096 };
 
 static bool is_stderr_open;
+
+static long call(long number, long a, long b, long c, long d) {
+    return arch_syscall(number, a, b, c, d, 0, 0);
+}
 
 void *sys_map_private(size_t size_bytes) {
     int saved = errno;
@@ -55,58 +62,48 @@ int sys_populate(void *p, size_t size_bytes) {
 }
 
 int sys_gettid(void) {
-    return (int)syscall(SYS_gettid);
+    return (int)call(SYS_gettid, 0, 0, 0, 0);
 }
 
 int sys_getpid(void) {
-    return (int)syscall(SYS_getpid);
+    return (int)call(SYS_getpid, 0, 0, 0, 0);
+}
+
+uint64_t sys_pid_namespace(void) {
+    int saved = errno;
+    struct stat st;
+    uint64_t number = stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+    errno = saved;
+    return number;
 }
 
 bool sys_process_exists(int pid) {
-    int saved = errno;
-    bool exists = syscall(SYS_kill, pid, 0) == 0 || errno != ESRCH;
-    errno = saved;
-    return exists;
+    return call(SYS_kill, pid, 0, 0, 0) != -ESRCH;
 }
 
 bool sys_thread_exists(int pid, int tid) {
-    int saved = errno;
-    bool exists = syscall(SYS_tgkill, pid, tid, 0) == 0 || errno != ESRCH;
-    errno = saved;
-    return exists;
+    return call(SYS_tgkill, pid, tid, 0, 0) != -ESRCH;
 }
 
 /* rt_sigprocmask reads the set before it finds that "how" is nonsense (as in abseil's AddressIsReadable). No filter forbids it. A set at NULL
  * is none, and not read. */
 bool sys_is_readable(uint64_t address) {
-    int saved = errno;
-    bool is_readable = address >= LOWEST_ADDRESS &&
-                       (syscall(SYS_rt_sigprocmask, ~0l, address, NULL, sizeof(uint64_t)) == 0 || errno != EFAULT);
-    errno = saved;
-    return is_readable;
+    return address >= LOWEST_ADDRESS && call(SYS_rt_sigprocmask, ~0l, (long)address, 0, sizeof(uint64_t)) != -EFAULT;
 }
 
 ssize_t sys_copy(void *to, uint64_t from, size_t size_bytes) {
-    int saved = errno;
     struct iovec local = {.iov_base = to, .iov_len = size_bytes};
     struct iovec remote = {.iov_base = (void *)from, .iov_len = size_bytes}; /* NOLINT(performance-no-int-to-ptr) */
-    long n = syscall(SYS_process_vm_readv, syscall(SYS_getpid), &local, 1, &remote, 1, 0);
-    ssize_t result = n < 0 ? -errno : n;
-    errno = saved;
-    return result;
+    return arch_syscall(SYS_process_vm_readv, sys_getpid(), (long)&local, 1, (long)&remote, 1, 0);
 }
 
 void sys_futex_wait(const void *word, uint32_t expected, uint64_t ns) {
-    int saved = errno;
     struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-    syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, NULL, 0);
-    errno = saved;
+    call(SYS_futex, (long)word, FUTEX_WAIT, (long)expected, (long)&timeout);
 }
 
 void sys_futex_wake(const void *word) {
-    int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
-    errno = saved;
+    call(SYS_futex, (long)word, FUTEX_WAKE, 1, 0);
 }
 
 static uint64_t clock_ns(clockid_t clock) {
@@ -149,13 +146,13 @@ ssize_t sys_read_file(const char *path, void *buf, size_t cap) {
 
 _Noreturn void sys_exit(int status) {
     for (;;) {
-        syscall(SYS_exit_group, status);
+        call(SYS_exit_group, status, 0, 0, 0);
     }
 }
 
 /* A copy of this process without an exit signal, by the system call itself: no fork handlers of the host run. */
 static long clone_silent(void) {
-    return syscall(SYS_clone, 0ul, NULL, NULL, NULL, 0ul);
+    return call(SYS_clone, 0, 0, 0, 0);
 }
 
 /* In the child: have a grandchild run the program and go. */
@@ -180,7 +177,7 @@ int sys_spawn_detached(const char *path, char *const argv[], int keep_fd, int ot
     if (pid == 0) {
         run_detached(path, argv, keep_fd, other_fd);
     }
-    int result = pid < 0 ? -errno : 0;
+    int result = pid < 0 ? (int)pid : 0;
     int status = 0;
     while (pid > 0 && wait4((pid_t)pid, &status, __WALL, NULL) < 0 && errno == EINTR) {
     }

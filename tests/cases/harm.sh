@@ -99,13 +99,27 @@ case_many_dlcloses() { # 60 s
     python3 "$LIB/compare_books.py" books report.json --module library_reopen || fail "the report is wrong"
 }
 
+# has_own_children: each of the 150 is traced or counted, and none has freed what nobody knows of.
+has_own_children() {
+    [ "$(json report.json '([.trace.lost[] | select(.kind == "untraced-forks").count] | add // 0) + (.processes | length)')" = 151 ] ||
+        fail "$(json report.json .trace.lost), $(json report.json '.processes | length') processes"
+}
+
 case_fork_in_handler() {
     unharmed 10 untraced-forks "$TARGETS/fork_in_handler" fork
+    has_own_children
 }
 
 # _Fork runs no fork handlers, and its child comes back into the parent's unfinished hook.
 case_fork_in_handler_async() {
     unharmed 10 untraced-forks "$TARGETS/fork_in_handler" _Fork
+    has_own_children
+}
+
+# By the system call: a child that went on in the parent's ring would finish stores of the parent's events.
+case_fork_in_handler_by_syscall() {
+    unharmed 10 untraced-forks "$TARGETS/fork_in_handler" syscall
+    has_own_children
 }
 
 # The vfork children's own two events each are counted as lost; nothing else is.

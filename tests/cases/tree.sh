@@ -122,6 +122,66 @@ SH
     [ "$(processes a.seep 'select(.origin == "fork" and .exit > 10) | .exit' | tr '\n' ' ')" = '11 12 13 ' ] || fail "$(processes a.seep '[.command, .exit]')"
 }
 
+# joined HOW: the child is in the trace, with the books of both, its parent's blocks, its end.
+joined() {
+    rm -f a.seep
+    BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$TARGETS/cloned" "$1" >out 2>err || fail "$1: exit status $?: $(cat err)"
+    all_told a.seep
+    python3 "$LIB/compare_books.py" books report.json --module cloned || fail "$1: the report is wrong"
+    [ "$(processes a.seep 'select(.origin == "fork") | [.pid, .inherited_frees, .inherited_bytes - .inherited_unreleased_bytes]')" = \
+        "[$(cut -d' ' -f1 out),1,77]" ] || fail "$1: $(processes a.seep .)"
+    no_leftovers
+}
+
+case_children_by_clone() {
+    local how
+    for how in clone clone-vfork clone-tids clone-parent clone-silent clone-files; do
+        joined $how
+        [ "$(processes a.seep 'select(.origin == "fork") | .exit')" = 5 ] || fail "$how: $(processes a.seep .)"
+    done
+}
+
+case_children_by_syscall() {
+    local how
+    for how in syscall-fork syscall-clone syscall-clone3; do
+        joined $how
+    done
+}
+
+# Counted once each, and waited for no longer than they live: process 1 of a namespace has a pid that means another outside.
+case_children_not_followed() {
+    local how started=$SECONDS
+    for how in clone-newpid unshare instruction; do
+        rm -f a.seep
+        if [ $how != instruction ] && ! unshare --pid true 2>/dev/null; then
+            continue
+        fi
+        BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$TARGETS/cloned" $how >out 2>err || fail "$how: exit status $?: $(cat err)"
+        report_json a.seep >report.json 2>report.err
+        [ "$(json report.json '[.trace.lost[] | select(.count != 0) | [.kind, .count]]' | tr -d ' \n')" = '[["untraced-forks",1]]' ] ||
+            fail "$how: lost: $(json report.json .trace.lost)"
+        [ "$(processes a.seep .origin)" = '"start"' ] || fail "$how: $(processes a.seep .)"
+        no_leftovers
+    done
+    [ $((SECONDS - started)) -lt 5 ] || fail "somebody was waited for"
+}
+
+# A child that shares memory is none; programs that it runs come by exec.
+case_clone_as_vfork() {
+    "$SEEP" run -o a.seep -- "$TARGETS/cloned" clone-vm >out 2>err || fail "exit status $?"
+    all_told a.seep
+    [ "$(processes a.seep '[.origin, .executable | split("/")[-1]]' | tr -d '\n')" = '["start","cloned"]["exec","true"]' ] ||
+        fail "$(processes a.seep .)"
+}
+
+# What the two functions return is what they return untraced.
+case_results_of_clone_and_syscall() {
+    "$TARGETS/cloned" edges >native
+    "$SEEP" run -o a.seep -- "$TARGETS/cloned" edges >out 2>err || fail "exit status $?"
+    same out native
+    all_told a.seep
+}
+
 case_daemon() {
     local waited=0
     "$SEEP" run -o a.seep -- "$family" daemon "$PWD/finished" 2>err &

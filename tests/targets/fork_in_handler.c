@@ -1,11 +1,12 @@
 /* fork_in_handler.c - a timer's handler forks wherever it strikes, also inside the allocator's hooks; the children go on
  * allocating. None may die of it, and the parent's own books must stay right.
  *
- * Usage: fork_in_handler fork|_Fork */
+ * Usage: fork_in_handler fork|_Fork|syscall */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,10 @@ enum { CHILDREN = 150, CHILD_CALLS = 2000, BATCH = 200 };
 static volatile sig_atomic_t n_children, is_child;
 static pid_t children[CHILDREN];
 static pid_t (*make_child)(void);
+
+static pid_t by_syscall(void) {
+    return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+}
 
 static void fork_now(int signal_number) {
     (void)signal_number;
@@ -31,7 +36,8 @@ static void fork_now(int signal_number) {
 }
 
 int main(int argc, char **argv) {
-    make_child = argc > 1 && strcmp(argv[1], "_Fork") == 0 ? _Fork : fork;
+    const char *how = argc > 1 ? argv[1] : "";
+    make_child = strcmp(how, "_Fork") == 0 ? _Fork : strcmp(how, "syscall") == 0 ? by_syscall : fork;
     struct sigaction action = {.sa_handler = fork_now, .sa_flags = SA_RESTART};
     struct itimerval every = {{0, 500}, {0, 500}};
     long n_calls = 0, n_child_calls = 0;

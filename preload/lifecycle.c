@@ -89,6 +89,7 @@ static void note_start(void) {
     ring->start_mono_ns = sys_mono_ns();
     ring->start_real_ns = sys_real_ns();
     ring->sample_bytes = sample_interval;
+    ring->pid_namespace = sys_pid_namespace();
 }
 
 /* The name of this process's ring, beside the trace. */

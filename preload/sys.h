@@ -29,6 +29,9 @@ MUST_CHECK int sys_populate(void *p, size_t size_bytes);
 int sys_gettid(void);
 int sys_getpid(void);
 
+/* A number for the pid namespace that this process is in, its inode; 0 where /proc does not tell. */
+uint64_t sys_pid_namespace(void);
+
 /* End the process, by the system call itself. */
 _Noreturn void sys_exit(int status);
 

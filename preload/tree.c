@@ -118,6 +118,12 @@ bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring
 
 /* ---- exec ---- */
 
+/* In another one the collector's id is nobody's, or somebody else's. */
+static bool is_other_namespace(const struct ring_header *header) {
+    uint64_t own = header->pid_namespace ? sys_pid_namespace() : 0;
+    return own && own != header->pid_namespace;
+}
+
 /* Map the start of the first process's ring: header and joins. NULL if it is not there, or nobody reads it any more. */
 static struct ring_header *map_first(const char *path, size_t *bytes) {
     struct ring_header *header = MAP_FAILED;
@@ -137,7 +143,7 @@ static struct ring_header *map_first(const char *path, size_t *bytes) {
     bool is_good = memcmp(header->magic, RING_MAGIC, sizeof header->magic) == 0 && header->version == RING_VERSION &&
                    joins->unit_bytes == sizeof(struct ring_join) && joins->cap && joins->cap <= RING_JOINS &&
                    joins->off < *bytes && (*bytes - joins->off) / joins->unit_bytes >= joins->cap &&
-                   tree_is_read(header);
+                   !is_other_namespace(header) && tree_is_read(header);
     if (!is_good) {
         munmap(header, *bytes);
         return NULL;

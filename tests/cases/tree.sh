@@ -166,6 +166,27 @@ case_children_not_followed() {
     [ $((SECONDS - started)) -lt 5 ] || fail "somebody was waited for"
 }
 
+# Another process there has the number that the collector has outside: nobody is taken for the other.
+case_other_namespace() {
+    unshare --pid true 2>/dev/null || return 0 # only root may
+    cat >script <<'SH'
+until [ -s collector ]; do sleep 0.02; done
+read -r collector <collector
+echo $((collector - 1)) >/proc/sys/kernel/ns_last_pid
+sleep 30 &
+[ $! = "$collector" ] && sort /etc/passwd >sorted
+kill $!
+SH
+    background err "$SEEP" run -o a.seep -- unshare --pid --fork sh script
+    find_collector
+    echo "$collector" >collector.new
+    mv collector.new collector
+    status_of 0 wait "$background_pid"
+    [ -s sorted ] || fail "the number could not be had"
+    [ "$(processes a.seep .command | grep -c sort)" = 0 ] || fail "$(processes a.seep .)"
+    [ "$("$SEEP" report --format json a.seep 2>/dev/null | jq .trace.complete)" = true ] || fail "the trace is not complete"
+}
+
 # A child that shares memory is none; programs that it runs come by exec.
 case_clone_as_vfork() {
     "$SEEP" run -o a.seep -- "$TARGETS/cloned" clone-vm >out 2>err || fail "exit status $?"

@@ -242,6 +242,8 @@ enum ring_log_type {
     RING_LOG_MODULE = 2,  /* struct ring_log_module, then build_id_bytes of build-id, then the path NUL */
     RING_LOG_EPOCH = 3,   /* struct ring_log_epoch, then n_gone module ids (uint32_t each) that are unmapped from here on */
     RING_LOG_NOTE = 4,    /* a line of text for the report, NUL terminated, e.g. which unwinder runs */
+    RING_LOG_FORK =
+        5, /* in a fork child: struct ring_log_cut of each thread of its parent's that had gone on after the mark */
 };
 
 struct ring_log_process {
@@ -249,6 +251,14 @@ struct ring_log_process {
     uint32_t ppid;
     uint32_t is_forked; /* 1: it goes on with its parent's nodes and modules, from that epoch on; ids of modules go on */
     uint32_t epoch;
+};
+
+/* What a thread of the parent had recorded when its memory was copied: the events up to that stamp came with the fork, those behind it did not. Of
+ * threads that are not named, nothing behind the mark did. */
+struct ring_log_cut {
+    uint32_t serial; /* of the thread; more than once where it has several slots: the latest counts */
+    uint32_t unused;
+    uint64_t stamp;
 };
 
 struct ring_log_module {

@@ -278,6 +278,11 @@ uint32_t ring_parent_collector(void) {
     return atomic_load_explicit(&parent_ring->collector_pid, memory_order_relaxed);
 }
 
+uint32_t ring_parent_slots(void) {
+    uint32_t n = atomic_load_explicit(&parent_ring->n_slots, memory_order_acquire);
+    return n < ring->slots.cap ? n : ring->slots.cap;
+}
+
 static bool is_address_limited(void) {
     struct rlimit limit;
     return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;

@@ -40,8 +40,9 @@ void ring_divert(void);
 MUST_CHECK bool ring_replace(const char *path);
 void ring_forget_parent(void);
 
-/* The collector of the parent's ring. Context: between the two */
+/* Of the parent's ring: its collector, and its slots in use. Context: between the two */
 uint32_t ring_parent_collector(void);
+uint32_t ring_parent_slots(void);
 
 /* Claim a place among the joins of a ring, this process's or the first one's of the tree. Returns NULL if all are taken. */
 struct ring_join *ring_join_claim(struct ring_header *of);

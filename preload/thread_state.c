@@ -25,6 +25,22 @@ int thread_states_init(void) {
     return states ? 0 : -ENOMEM;
 }
 
+void thread_states_log_cuts(uint64_t mark) {
+    enum { AT_ONCE = 64 };
+    static struct ring_log_cut cuts[AT_ONCE]; /* there is one thread; not on its stack */
+    uint32_t n_slots = ring_parent_slots(), n = 0;
+    for (uint32_t i = 0; i < n_slots; i++) {
+        const struct thread_state *t = states[i];
+        if (t && t->last_stamp > mark) {
+            cuts[n++] = (struct ring_log_cut){.serial = t->serial, .stamp = t->last_stamp};
+        }
+        if (n == AT_ONCE || (n != 0 && i + 1 == n_slots)) {
+            ring_log_append(RING_LOG_FORK, mark, NULL, 0, cuts, n * (uint32_t)sizeof cuts[0]);
+            n = 0;
+        }
+    }
+}
+
 /* Their memory is taken over one by one, as slots are claimed; see map_state(). */
 void thread_states_begin_child(void) {
     atomic_store(&next_probe, 0);

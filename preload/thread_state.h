@@ -90,6 +90,10 @@ bool thread_grow_scratch(struct thread_state *t);
 /* Room for RING_FRAMES_MAX return addresses; NULL if there is no memory. Context: a hook of t. */
 uint64_t *thread_frame_ips(struct thread_state *t);
 
+/* In a fork child with a new ring: tell its log how far each of the parent's threads had come when the memory was copied, as their states say. mark:
+ * the stamp of the fork's mark; who has done nothing since is left out. Context: as below, and the parent's ring is still there */
+void thread_states_log_cuts(uint64_t mark);
+
 /* In a fork child with a new ring: have the states of the parent's threads for those to come. Context: no other thread, no hook under way */
 void thread_states_begin_child(void);
 

@@ -21,6 +21,8 @@
 static __thread struct ring_join *place
     __attribute__((tls_model("initial-exec"))); /* for the child that this thread is about to fork */
 
+static __thread uint64_t mark_stamp __attribute__((tls_model("initial-exec"))); /* of the mark for it */
+
 /* Of the fork that has just returned. */
 static __thread struct ring_join *last_place __attribute__((tls_model("initial-exec")));
 static __thread uint32_t last_serial __attribute__((tls_model("initial-exec")));
@@ -48,6 +50,7 @@ void tree_before_fork(void) {
             atomic_store_explicit(&place->child, ring_join_child(serial, 0), memory_order_release);
             hook_enter(t, (uint64_t)__builtin_frame_address(0));
             event_put_fork(t, serial);
+            mark_stamp = t->last_stamp;
             hook_leave(t, THREAD_READY);
         }
     }
@@ -106,6 +109,7 @@ bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring
         modules_begin_child();
         stack_begin_child();
         fill_ring(true);
+        thread_states_log_cuts(mark_stamp);
         atomic_store(&ring->collector_state, RING_COLLECTOR_RUNNING);
     }
     if (!fill(join, number, is_made ? RING_JOIN_READY : RING_JOIN_FAILED) && is_made) {

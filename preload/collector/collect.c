@@ -321,7 +321,7 @@ static void adopt(struct collector *c, struct target *by, const struct ring_join
         before->end_mono_ns = ring.start_mono_ns;
     }
     if (is_forked) {
-        forks_promise(&by->matcher.forks, join->fork_serial);
+        forks_promise(&by->matcher.forks, join->fork_serial, fork_cuts_latest(&ring));
     }
     struct target *t = new_target(c, &ring, join->pid);
     t->ring_path = path;
@@ -336,24 +336,14 @@ static void adopt(struct collector *c, struct target *by, const struct ring_join
 /* A fork child starts once its parent's events have been read up to the fork. */
 static void start_when_ready(struct collector *c, struct target *t) {
     struct target *parent = find_target(c, t->parent);
-    struct fork_copy copy;
-    if (parent && !parent->is_started) {
+    if (parent && (!parent->is_started || target_must_wait(t, parent, COPY_WAIT_NS))) {
         return; /* its number is wanted, and what it has to hand on */
     }
-    bool has_copy = parent && t->fork_serial && forks_take(&parent->matcher.forks, t->fork_serial, &copy);
-    if (has_copy) {
-        target_inherit(t, &copy);
-    } else if (parent && t->fork_serial && !parent->is_finished) {
-        uint64_t since_ns = parent->started_ns > t->waits_since_ns ? parent->started_ns : t->waits_since_ns;
-        if (clock_mono_ns() - since_ns < COPY_WAIT_NS) {
-            return;
-        }
-    }
+    const char *lack = t->fork_serial ? target_inherit(t, parent, c->threads.n) : NULL;
     t->log.origin.process = parent ? parent->index : TRACE_NO_PROCESS;
     start_target(c, t);
-    if (t->fork_serial && !has_copy) {
-        facts_note(c, t,
-                   "what was alive in its parent at the fork is not known: frees of that are counted as of unknown blocks");
+    if (lack) {
+        facts_note(c, t, lack);
     }
 }
 
@@ -421,6 +411,11 @@ static bool is_waited_for(const struct collector *c, const struct target *parent
     return false;
 }
 
+static bool is_child_expected(void *context, uint32_t serial) {
+    struct target *t = context;
+    return joins_are_claimed(&t->joins, &t->ring, serial);
+}
+
 /* Finish what has died. Returns whether anybody is left, or may come. */
 static bool reap(struct collector *c) {
     bool must_check = clock_mono_ns() - c->exec_checked_ns >= EXEC_CHECK_NS, is_any_left = false;
@@ -431,6 +426,7 @@ static bool reap(struct collector *c) {
         t->is_dead = t->is_dead || !target_is_alive(t, must_check);
         is_any_dead = is_any_dead || (t->is_dead && !t->is_finished);
         forks_expire(&t->matcher.forks, KEPT_NS);
+        forks_drop_others(&t->matcher.forks, is_child_expected, t);
     }
     if (is_any_dead) {
         take_joins(c); /* what they have become, and their last children, are known before they end */

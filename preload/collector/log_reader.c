@@ -125,32 +125,63 @@ static void convert(const struct log_reader *l, const struct ring_log_record *he
     }
 }
 
+static const struct ring_log_record *record_at(const struct ring_map *ring, uint32_t at) {
+    return (const struct ring_log_record *)(const void *)(ring->log + (size_t)at * RING_LOG_UNIT_BYTES);
+}
+
+/* acquire: pairs with the hook's release after it has written the record */
+static bool is_committed(const struct ring_log_record *record) {
+    return atomic_load_explicit(&record->commit, memory_order_acquire) == RING_LOG_COMMITTED;
+}
+
+static uint32_t n_claimed(const struct ring_map *ring) {
+    uint32_t n = atomic_load_explicit(&ring->header->n_log_units, memory_order_acquire);
+    return n < ring->cap_log ? n : ring->cap_log;
+}
+
+static const size_t head_bytes = offsetof(struct ring_log_record, payload);
+
+/* Copy the head of the committed record at `at`, of n units in all. Returns false if it makes no sense. */
+static bool take_head(const struct ring_map *ring, uint32_t at, uint32_t n, struct ring_log_record *head) {
+    memcpy(head, record_at(ring, at), head_bytes);
+    size_t bytes = (size_t)head->n_units * RING_LOG_UNIT_BYTES;
+    return head->n_units != 0 && head->n_units <= n - at && head->payload_bytes <= bytes - head_bytes;
+}
+
+void log_each_cut(const struct ring_map *ring, void (*visit)(void *context, const struct ring_log_cut *cut),
+                  void *context) {
+    uint32_t n = n_claimed(ring);
+    for (uint32_t at = 0, units = 1; at < n; at += units) {
+        struct ring_log_record head;
+        struct ring_log_cut cut;
+        bool is_good = is_committed(record_at(ring, at)) && take_head(ring, at, n, &head);
+        units = is_good ? head.n_units : 1;
+        for (uint32_t off = 0; is_good && head.type == RING_LOG_FORK && off + sizeof cut <= head.payload_bytes;
+             off += sizeof cut) {
+            memcpy(&cut, record_at(ring, at)->payload + off, sizeof cut);
+            visit(context, &cut);
+        }
+    }
+}
+
 /* Turn the committed record at `at` into a record of the trace. Returns its units; 1 if it makes no sense. */
 static uint32_t take_record(struct log_reader *l, struct trace_records *records, const struct clock_scale *clock,
                             uint32_t n) {
-    const size_t head_bytes = offsetof(struct ring_log_record, payload);
-    const uint8_t *unit = l->ring->log + (size_t)l->at * RING_LOG_UNIT_BYTES;
     struct ring_log_record head;
-    memcpy(&head, unit, head_bytes);
-    size_t bytes = (size_t)head.n_units * RING_LOG_UNIT_BYTES;
-    if (head.n_units == 0 || head.n_units > n - l->at || head.payload_bytes > bytes - head_bytes) {
+    if (!take_head(l->ring, l->at, n, &head)) {
         return 1;
     }
     l->copy.n = 0;
-    byte_buf_append(&l->copy, unit + head_bytes, head.payload_bytes);
+    byte_buf_append(&l->copy, record_at(l->ring, l->at)->payload, head.payload_bytes);
     struct byte_reader r = byte_reader_over(l->copy.bytes, l->copy.n);
     convert(l, &head, &r, records, clock);
     return head.n_units;
 }
 
 void log_reader_read(struct log_reader *l, struct trace_records *records, const struct clock_scale *clock, bool is_dead) {
-    uint32_t n = atomic_load_explicit(&l->ring->header->n_log_units, memory_order_acquire);
-    n = n < l->ring->cap_log ? n : l->ring->cap_log;
+    uint32_t n = n_claimed(l->ring);
     while (l->at < n) {
-        const struct ring_log_record *record =
-            (const struct ring_log_record *)(const void *)(l->ring->log + (size_t)l->at * RING_LOG_UNIT_BYTES);
-        /* acquire: pairs with the hook's release after it has written the record */
-        if (atomic_load_explicit(&record->commit, memory_order_acquire) == RING_LOG_COMMITTED) {
+        if (is_committed(record_at(l->ring, l->at))) {
             l->at += take_record(l, records, clock, n);
             l->waiting_since_ns = 0;
             continue;

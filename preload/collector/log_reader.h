@@ -33,6 +33,9 @@ struct log_reader {
 void log_reader_init(struct log_reader *l, const struct ring_map *ring);
 void log_reader_free(struct log_reader *l);
 
+/* Call visit for each cut that the log of a fork child's ring tells of. Nothing is taken from the log by it. */
+void log_each_cut(const struct ring_map *ring, void (*visit)(void *context, const struct ring_log_cut *cut), void *context);
+
 /* Turn all that has been committed into records. is_dead: nothing will be committed any more. */
 void log_reader_read(struct log_reader *l, struct trace_records *records, const struct clock_scale *clock, bool is_dead);
 

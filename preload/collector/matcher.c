@@ -73,6 +73,14 @@ ALWAYS_INLINE uint64_t *count_of_frees(struct matcher *m, struct live_block bloc
     return UNLIKELY(is_inherited(block)) ? &m->counts.inherited_frees : &m->counts.frees;
 }
 
+/* While a child is waited for, what changes behind the mark of its fork may be among what it has. */
+ALWAYS_INLINE void note_for_forks(struct matcher *m, const struct ring_event *e, uint64_t size_bytes,
+                                  struct live_block block) {
+    if (UNLIKELY(e->stamp <= m->forks.window.until)) {
+        fork_window_note(&m->forks.window, e->stamp, e->thread, e->address, size_bytes, block);
+    }
+}
+
 /* What was alive at the address of a new allocation: perhaps an event with the same stamp frees it, otherwise nobody told
  * us. Returns whether the allocation has to wait for that event (and nothing has changed). */
 static COLD bool end_unseen(struct matcher *m, uint32_t i, const struct ring_event *e, struct live_block before,
@@ -109,6 +117,7 @@ ALWAYS_INLINE bool apply_alloc(struct matcher *m, uint32_t i, const struct ring_
     }
     push(m, e->thread, token_alloc(info));
     m->counts.allocations++;
+    note_for_forks(m, e, e->size_bytes, block);
     struct thread *t = &m->threads->threads[e->thread];
     t->last_address = e->address;
     t->last_info = info;
@@ -128,6 +137,7 @@ ALWAYS_INLINE bool apply_free(struct matcher *m, uint32_t i, const struct ring_e
         bool is_temporary = e->kind == RING_FREE && t->last_address == e->address && t->last_info == block.info;
         push(m, e->thread, is_temporary ? TOKEN_FREE_LAST : token_free(block.info));
         *count_of_frees(m, block) += 1;
+        note_for_forks(m, e, 0, (struct live_block){0});
         t->is_free_temporary = is_temporary;
         t->last_info = is_temporary ? 0 : t->last_info;
     }
@@ -156,6 +166,7 @@ static COLD void apply_undo(struct matcher *m, const struct ring_event *e) {
         return;
     }
     t->last_info = t->is_free_temporary ? t->free_block.info : t->last_info;
+    note_for_forks(m, e, LIVE_LARGE_BYTES, t->free_block);
     push(m, e->thread, TOKEN_UNDO);
     if (is_inherited(t->free_block)) {
         m->counts.inherited_frees--;
@@ -171,7 +182,7 @@ static COLD void apply_rare(struct matcher *m, const struct ring_event *e) {
     }
     uint32_t serial = (uint32_t)e->address;
     if (forks_are_promised(&m->forks, serial) || (m->joins && joins_are_claimed(m->joins, m->ring, serial))) {
-        forks_add(&m->forks, serial, &m->live, m->space->infos.sizes);
+        forks_add(&m->forks, serial, e->stamp, &m->live, m->space->infos.sizes);
     }
 }
 

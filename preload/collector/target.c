@@ -38,13 +38,32 @@ void target_free(struct target *t) {
     *t = (struct target){0};
 }
 
-void target_inherit(struct target *t, struct fork_copy *copy) {
+bool target_must_wait(const struct target *t, const struct target *parent, uint64_t patience_ns) {
+    uint64_t since_ns = parent->started_ns > t->waits_since_ns ? parent->started_ns : t->waits_since_ns;
+    return t->fork_serial && !parent->is_finished &&
+           forks_until(&parent->matcher.forks, t->fork_serial) >= parent->reader.watermark &&
+           clock_mono_ns() - since_ns < patience_ns;
+}
+
+const char *target_inherit(struct target *t, struct target *parent, uint32_t n_threads) {
+    struct fork_cuts cuts;
+    struct fork_copy copy;
+    if (!parent || forks_until(&parent->matcher.forks, t->fork_serial) == UINT64_MAX) {
+        return "what was alive in its parent at the fork is not known: frees of that are counted as of unknown blocks";
+    }
+    fork_cuts_read(&cuts, &t->ring, &parent->reader.serials, n_threads);
+    bool is_all_read =
+        parent->is_finished || forks_until(&parent->matcher.forks, t->fork_serial) < parent->reader.watermark;
+    forks_take(&parent->matcher.forks, t->fork_serial, &cuts, parent->matcher.space->infos.sizes, &copy);
+    fork_cuts_free(&cuts);
     live_map_free(&t->matcher.live);
-    t->matcher.live = copy->live;
-    t->log.origin.inherited_blocks = copy->blocks;
-    t->log.origin.inherited_bytes = copy->bytes;
-    t->inherited_memory_bytes = copy->memory_bytes;
-    copy->live = (struct live_map){0};
+    t->matcher.live = copy.live;
+    t->log.origin.inherited_blocks = copy.blocks;
+    t->log.origin.inherited_bytes = copy.bytes;
+    t->inherited_memory_bytes = copy.memory_bytes;
+    return is_all_read && !copy.is_short ? NULL
+                                         : "what other threads of its parent allocated and freed during the fork is not "
+                                           "known to the end: it may be missing from what came with it, or too much there";
 }
 
 void target_forget_blocks(struct target *t) {

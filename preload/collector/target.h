@@ -74,8 +74,11 @@ void target_free(struct target *t);
 /* Give it its number, before anything of it is read. */
 void target_start(struct target *t, uint32_t index);
 
-/* Have what was alive in its parent at the fork. */
-void target_inherit(struct target *t, struct fork_copy *copy);
+/* Whether a fork child has to wait for its parent's events up to the fork; not for longer than patience_ns. */
+bool target_must_wait(const struct target *t, const struct target *parent, uint64_t patience_ns);
+
+/* Have what was alive in its parent at the fork. n_threads: in the thread table. Returns what to say where that is not known, or not all; else NULL. */
+const char *target_inherit(struct target *t, struct target *parent, uint32_t n_threads);
 
 /* At its end: what was alive is told, and its memory is wanted. */
 void target_forget_blocks(struct target *t);

@@ -152,13 +152,15 @@ void report_warn_incomplete(const struct profile *p) {
     const char *state = p->is_recording   ? "; it is still being recorded"
                         : !p->is_complete ? "; the recorder did not come to its end"
                                           : "";
-    char forks[64] = "";
+    char forks[64] = "", programs[64] = "";
     for (size_t i = 0; i < p->n_lost; i++) {
         if (strcmp(p->lost[i].key, "untraced-forks") == 0 && p->lost[i].count) {
             snprintf(forks, sizeof forks, "; fork children not traced: %" PRIu64, p->lost[i].count);
+        } else if (strcmp(p->lost[i].key, "untraced-execs") == 0 && p->lost[i].count) {
+            snprintf(programs, sizeof programs, "; programs not traced: %" PRIu64, p->lost[i].count);
         }
     }
-    if (*lost || *damaged || *forks || *state) {
-        diag_warning("%s: the figures do not cover everything%s%s%s%s", p->path, lost, damaged, forks, state);
+    if (*lost || *damaged || *forks || *programs || *state) {
+        diag_warning("%s: the figures do not cover everything%s%s%s%s%s", p->path, lost, damaged, forks, programs, state);
     }
 }

@@ -272,7 +272,8 @@ static bool wait_for_trace(const char *path) {
 
 static bool has_untraced_children(const struct profile *p) {
     for (size_t i = 0; i < p->n_lost; i++) {
-        if (strcmp(p->lost[i].key, "untraced-forks") == 0 && p->lost[i].count) {
+        bool is_process = strcmp(p->lost[i].key, "untraced-forks") == 0 || strcmp(p->lost[i].key, "untraced-execs") == 0;
+        if (is_process && p->lost[i].count) {
             return true;
         }
     }

@@ -1,11 +1,11 @@
 /* ring.h - the shared file between the hooks in a traced process and its collector.
  *
  * One sparse file, mapped MAP_SHARED by both sides, so that whatever a hook has finished survives the death of the
- * process by any cause. It has six regions; only what is used is ever backed by disk blocks.
+ * process by any cause. It has seven regions; only what is used is ever backed by disk blocks.
  *
- *   header | joins      | slots            | log                | nodes              | chunks
- *          | who comes  | one per thread,  | rare facts:        | the call tree:     | the events, 16 KiB pieces that go round:
- *          | to it      | reused           | modules, epochs    | (parent, ip) by id | free list -> a thread -> collector -> free list
+ *   header | joins, runs | slots            | log                | nodes              | chunks
+ *          | who comes   | one per thread,  | rare facts:        | the call tree:     | the events, 16 KiB pieces that go round:
+ *          | to it       | reused           | modules, epochs    | (parent, ip) by id | free list -> a thread -> collector -> free list
  *
  * Each process has a ring of its own, and one collector reads those of a whole tree. A process that begins enters itself into the joins of a ring
  * that is being read: a fork child into its parent's, which is still mapped there; a program started by exec into that of the first
@@ -42,6 +42,7 @@ enum {
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
     RING_JOINS = 4096, /* processes that may be on their way into the tree at once */
+    RING_RUNS = 1024,  /* programs that this process may be running at once, until it is seen whether they come */
 };
 
 /* Why something could not be recorded; the index of ring_header.lost and the trace's LOST records.
@@ -58,6 +59,8 @@ enum {
     X(MODULES, "modules", 0, "modules that could not be recorded")                                                         \
     X(BACKING, "backing", 0, "refusals of the file system to back more of the ring")                                       \
     X(UNTRACED_FORKS, "untraced-forks", 0, "fork children that were not traced")                                           \
+    X(UNTRACED_EXECS, "untraced-execs", 0, "programs that were run and not traced")                                        \
+    X(UNSEEN_EXECS, "unseen-execs", 0, "programs that were run, too many at once to see whether they were traced")         \
     X(LATE, "late", 0, "events merged out of order because they were published too late")                                  \
     X(UNKNOWN_FREES, "unknown-frees", 0, "frees of blocks whose allocation was not seen")                                  \
     X(IMPLICIT_FREES, "implicit-frees", 0, "blocks ended by a later allocation at their address")                          \
@@ -96,6 +99,7 @@ struct ring_header {
     uint32_t is_clock_tsc; /* 1: stamps are the TSC; 0: stamps are CLOCK_MONOTONIC nanoseconds */
     uint64_t file_bytes;
     struct ring_region joins;  /* struct ring_join */
+    struct ring_region runs;   /* struct ring_run */
     struct ring_region slots;  /* struct ring_slot */
     struct ring_region log;    /* RING_LOG_UNIT_BYTES each */
     struct ring_region nodes;  /* struct ring_node; id 0 is never used: it is the root of epoch 0 */
@@ -116,11 +120,12 @@ struct ring_header {
     _Atomic uint32_t n_log_units;         /* log units ever claimed */
     _Atomic uint32_t n_thread_serials;    /* threads ever seen; serials start at 1 */
     _Atomic uint32_t next_join;           /* where to look for a free place first */
+    _Atomic uint32_t n_runs;              /* runs ever used: the first free one is taken */
     _Atomic uint32_t n_forks;             /* marks ever put into the events; serials start at 1 */
     alignas(64) _Atomic uint64_t
         free_chunks; /* stack of recycled chunks: tag << 32 | index + 1; 0 in the low half = empty */
     alignas(64) _Atomic uint64_t
-        lost[RING_N_LOST]; /* the kinds up to UNTRACED_FORKS are the shim's, the rest the collector's */
+        lost[RING_N_LOST]; /* the kinds up to UNSEEN_EXECS are the shim's or both sides', the rest the collector's */
 
     /* State of either side. */
     alignas(64) _Atomic uint32_t target_state;    /* enum ring_target_state */
@@ -168,6 +173,30 @@ static inline uint64_t ring_join_child(uint32_t fork_serial, uint32_t pid) {
     return (uint64_t)fork_serial << 32 | pid;
 }
 
+enum ring_run_state {
+    RING_RUN_FREE = 0,
+    RING_RUN_CLAIMED = 1,
+    RING_RUN_UNDER_WAY =
+        2, /* from before exec, or from after posix_spawn, until exec has failed or the collector knows what became of it */
+};
+
+/* What the process that runs a program can tell of why it may not come to the tree. */
+enum ring_run_why {
+    RING_RUN_NO_PRELOAD = 1,    /* its environment has no LD_PRELOAD, or one without this library */
+    RING_RUN_OTHER_OPTIONS = 2, /* its SEEP_OPTIONS is not the tree's */
+    RING_RUN_OTHER_USER = 4,    /* the user is not the one that this ring belongs to */
+    RING_RUN_OTHER_ROOT = 8,    /* chroot() has been called */
+};
+
+/* A program that this process, or a vfork child of it, is running; it is to join by exec. */
+struct ring_run {
+    alignas(64) _Atomic uint32_t state; /* enum ring_run_state; release when UNDER_WAY */
+    uint32_t pid;
+    uint64_t since_ns; /* CLOCK_MONOTONIC: whoever joins under this pid later is that program */
+    uint32_t why;      /* bits of enum ring_run_why */
+    char program[108]; /* as exec was told, NUL terminated; a longer one is cut at its start */
+};
+
 /* A piece of one thread's events. The header is one cache line, words follow. */
 struct ring_chunk {
     alignas(64) _Atomic uint32_t n_words; /* words published; release by the owner, acquire by the collector */
@@ -185,6 +214,7 @@ enum { RING_CHUNK_WORDS = (RING_CHUNK_BYTES - 64) / 8 };
 
 static_assert(sizeof(struct ring_slot) == 64, "a slot is one cache line");
 static_assert(sizeof(struct ring_join) == 64, "a join is one cache line");
+static_assert(sizeof(struct ring_run) == 128, "a run is two cache lines");
 static_assert(sizeof(struct ring_chunk) == RING_CHUNK_BYTES, "a chunk has its stated size");
 static_assert(sizeof(struct ring_header) <= 4096, "the header fits the first page");
 

@@ -134,6 +134,8 @@
     X(execl) \
     X(execlp) \
     X(execle) \
+    X(system) \
+    X(popen) \
     /* the status of an end that exit() has no part in */ \
     X(_exit) \
     X(_Exit) \

@@ -1,7 +1,8 @@
 /* interpose_exec.c - exec and posix_spawn: a program that is run with an environment of its own making still finds the tree.
  *
- * Many a server builds the environment of what it runs afresh (nginx when it is upgraded, cron, env -i). Where both LD_PRELOAD and SEEP_OPTIONS are
- * missing they are put in again. An LD_PRELOAD or SEEP_OPTIONS that is there has been set on purpose and stays.
+ * Many a server builds the environment of what it runs afresh (nginx when it is upgraded, cron, env -i), or passes on what it knows of. Where SEEP_OPTIONS is
+ * missing, and LD_PRELOAD is missing or as it was, they are put in again. A SEEP_OPTIONS that is there, or another LD_PRELOAD, has been set on purpose
+ * and stays. What is run is told to the collector, so that programs which do not come are counted.
  * Context  as the functions themselves: also in a vfork child, in its parent's memory; no allocation
  */
 #include <errno.h>
@@ -10,56 +11,107 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "exec_watch.h"
 #include "interpose.h"
 #include "real.h"
+#include "sys.h"
 #include "tree.h"
 
 enum { ARGUMENTS_MAX = 512 };
 
 int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags); /* glibc 2.34 */
 
+/* Run a program in this process: `call` with the environment `env`, made from envp. */
+#define RUN(program, envp, call)                                                                                           \
+    do {                                                                                                                   \
+        char *room[TREE_ENVIRONMENT_MAX];                                                                                  \
+        char *const *env = tree_environment(envp, room);                                                                   \
+        struct ring_run *run = exec_watch_begin(program, env);                                                             \
+        int result = (call);                                                                                               \
+        exec_watch_failed(run);                                                                                            \
+        return result;                                                                                                     \
+    } while (0)
+
 EXPORT int execve(const char *path, char *const argv[], char *const envp[]) {
-    char *room[TREE_ENVIRONMENT_MAX];
-    return REAL(execve)(path, argv, tree_environment(envp, room));
+    RUN(path, envp, REAL(execve)(path, argv, env));
 }
 
 EXPORT int execv(const char *path, char *const argv[]) {
-    char *room[TREE_ENVIRONMENT_MAX];
-    return REAL(execve)(path, argv, tree_environment(environ, room));
+    RUN(path, environ, REAL(execve)(path, argv, env));
 }
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const envp[]) {
-    char *room[TREE_ENVIRONMENT_MAX];
-    return REAL(execvpe)(file, argv, tree_environment(envp, room));
+    RUN(file, envp, REAL(execvpe)(file, argv, env));
 }
 
 EXPORT int execvp(const char *file, char *const argv[]) {
-    char *room[TREE_ENVIRONMENT_MAX];
-    return REAL(execvpe)(file, argv, tree_environment(environ, room));
+    RUN(file, environ, REAL(execvpe)(file, argv, env));
 }
 
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[]) {
-    char *room[TREE_ENVIRONMENT_MAX];
-    return REAL(fexecve)(fd, argv, tree_environment(envp, room));
+    RUN(argv[0], envp, REAL(fexecve)(fd, argv, env));
 }
 
 EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags) {
+    RUN(*path ? path : argv[0], envp, REAL(execveat)(fd, path, argv, env, flags));
+}
+
+typedef int spawn_function(pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
+                           const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+
+static int spawn(spawn_function *next, pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]) {
     char *room[TREE_ENVIRONMENT_MAX];
-    return REAL(execveat)(fd, path, argv, tree_environment(envp, room), flags);
+    char *const *env = tree_environment(envp, room);
+    uint64_t since_ns = sys_mono_ns();
+    pid_t child;
+    int result = next(&child, name, actions, attributes, argv, env);
+    if (result == 0) {
+        exec_watch_spawned(name, env, child, since_ns);
+        if (pid) {
+            *pid = child;
+        }
+    }
+    return result;
 }
 
 EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]) {
-    char *room[TREE_ENVIRONMENT_MAX];
-    return REAL(posix_spawn)(pid, path, actions, attributes, argv, tree_environment(envp, room));
+    return spawn(REAL(posix_spawn), pid, path, actions, attributes, argv, envp);
 }
 
 EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                         const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]) {
+    return spawn(REAL(posix_spawnp), pid, file, actions, attributes, argv, envp);
+}
+
+/* libc runs the shell of these two by no function of those above, with the environment as it is. That is the program's own, and not to be changed
+ * for others to see; so a shell that does not find the tree is counted. */
+static void note_shell(void) {
     char *room[TREE_ENVIRONMENT_MAX];
-    return REAL(posix_spawnp)(pid, file, actions, attributes, argv, tree_environment(envp, room));
+    if (tree_environment(environ, room) != environ) {
+        exec_watch_lost();
+    }
+}
+
+EXPORT int system(const char *command) {
+    int result = REAL(system)(command);
+    if (command && result != -1) {
+        note_shell();
+    }
+    return result;
+}
+
+EXPORT FILE *popen(const char *command, const char *mode) {
+    FILE *stream = REAL(popen)(command, mode);
+    if (stream) {
+        note_shell();
+    }
+    return stream;
 }
 
 /* The arguments of the variadic ones. Returns false where there are more than fit; the last is NULL. */

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "collector_start.h"
 #include "config.h"
+#include "exec_watch.h"
 #include "modules.h"
 #include "real.h"
 #include "ring_file.h"
@@ -90,6 +91,7 @@ static void note_start(void) {
     ring->start_real_ns = sys_real_ns();
     ring->sample_bytes = sample_interval;
     ring->pid_namespace = sys_pid_namespace();
+    exec_watch_start();
 }
 
 /* The name of this process's ring, beside the trace. */
@@ -139,6 +141,10 @@ static void fill_ring(bool is_forked) {
 
 static bool is_parent(void) {
     return ring && sentinel && atomic_load(&state) == LIFECYCLE_TRACING;
+}
+
+bool lifecycle_is_on(void) {
+    return is_parent();
 }
 
 /* vfork children share all memory: what they start is not theirs to prepare. */

@@ -23,6 +23,9 @@ enum lifecycle_state {
  * Context  any thread, inside malloc; the first call makes files and starts the collector */
 bool lifecycle_is_tracing(void);
 
+/* Whether this process records, or is a vfork child of one that does. Starts nothing. Context: any, async-signal-safe */
+bool lifecycle_is_on(void);
+
 /* The memory of a thread's state turned out wiped: this is a fork child that has come past the handlers. It is not traced; the parent's trace counts it.
  * Context  any thread, inside malloc, async-signal-safe */
 void lifecycle_enter_child(void);

@@ -62,6 +62,7 @@ static uint64_t lay_out(struct ring_header *header, uint64_t event_bytes, unsign
         event_bytes = EVENT_BYTES_MIN;
     }
     header->joins = place(&off, sizeof(struct ring_join), RING_JOINS);
+    header->runs = place(&off, sizeof(struct ring_run), RING_RUNS);
     header->slots = place(&off, sizeof(struct ring_slot), SLOTS_MAX >> (shrink / 2));
     unsigned tree_shrink = is_allocated_whole ? shrink + 4 : shrink;
     header->log = place(&off, RING_LOG_UNIT_BYTES, LOG_UNITS_MAX >> tree_shrink);
@@ -318,6 +319,25 @@ struct ring_join *ring_join_claim(struct ring_header *of) {
         }
         if (atomic_compare_exchange_strong(&joins[at].state, &free_place, RING_JOIN_CLAIMED)) {
             return &joins[at];
+        }
+    }
+    return NULL;
+}
+
+struct ring_run *ring_run_claim(void) {
+    struct ring_run *runs = (struct ring_run *)((char *)ring + ring->runs.off);
+    for (uint32_t i = 0; i < ring->runs.cap; i++) {
+        uint32_t n = atomic_load_explicit(&ring->n_runs, memory_order_relaxed), free_place = RING_RUN_FREE;
+        if (i < n && atomic_load_explicit(&runs[i].state, memory_order_relaxed) != RING_RUN_FREE) {
+            continue;
+        }
+        if (back((void *)((uintptr_t)&runs[i] & ~(page_bytes() - 1)), page_bytes()) < 0) {
+            return NULL;
+        }
+        if (atomic_compare_exchange_strong(&runs[i].state, &free_place, RING_RUN_CLAIMED)) {
+            while (n <= i && !atomic_compare_exchange_weak(&ring->n_runs, &n, i + 1)) {
+            }
+            return &runs[i];
         }
     }
     return NULL;

@@ -47,6 +47,9 @@ uint32_t ring_parent_slots(void);
 /* Claim a place among the joins of a ring, this process's or the first one's of the tree. Returns NULL if all are taken. */
 struct ring_join *ring_join_claim(struct ring_header *of);
 
+/* Claim a place among this ring's runs. Returns NULL if all are taken. */
+struct ring_run *ring_run_claim(void);
+
 /* Count what could not be recorded. */
 void ring_count_lost(enum ring_lost kind, uint64_t n);
 

@@ -188,6 +188,8 @@ bool tree_join_by_exec(const char *first_ring, uint64_t number) {
 
 enum { ENTRIES_MAX = 1 << 16 };
 
+static bool is_followed;
+
 /* A place in environ for another entry. */
 static char **add_entry(void) {
     size_t n = 0;
@@ -223,6 +225,7 @@ void tree_export(const char *first_ring, bool follow) {
         *entry = value;
     }
     tree_remember();
+    is_followed = follow;
 }
 
 static const char *find_entry(char *const *env, const char *name, size_t n) {
@@ -246,14 +249,32 @@ static char *copy_of(const char *entry) {
 }
 
 void tree_remember(void) {
+    is_followed = true;
     our_preload = copy_of(find_entry(environ, preload_name, sizeof preload_name - 1));
     our_options = copy_of(find_entry(environ, options_name, sizeof options_name - 1));
 }
 
+/* Whether an LD_PRELOAD names what ours names: one that leaves this library out, or has another, has been made on purpose. */
+static bool is_our_preload(const char *entry) {
+    return entry && our_preload && strcmp(entry, our_preload) == 0;
+}
+
+uint32_t tree_why_not(char *const *env) {
+    const char *preload = env ? find_entry(env, preload_name, sizeof preload_name - 1) : NULL;
+    const char *options = env ? find_entry(env, options_name, sizeof options_name - 1) : NULL;
+    bool has_library = preload && our_preload && strstr(preload, our_preload + sizeof preload_name - 1);
+    bool has_tree = options && our_options && strcmp(options, our_options) == 0;
+    return (has_library || !our_preload ? 0 : RING_RUN_NO_PRELOAD) | (has_tree ? 0 : RING_RUN_OTHER_OPTIONS);
+}
+
+bool tree_is_followed(void) {
+    return is_followed;
+}
+
 char *const *tree_environment(char *const *env, char *room[TREE_ENVIRONMENT_MAX]) {
-    if (!our_preload || !our_options ||
-        (env && (find_entry(env, preload_name, sizeof preload_name - 1) ||
-                 find_entry(env, options_name, sizeof options_name - 1)))) {
+    const char *preload = env ? find_entry(env, preload_name, sizeof preload_name - 1) : NULL;
+    bool has_options = env && find_entry(env, options_name, sizeof options_name - 1);
+    if (!our_preload || !our_options || has_options || (preload && !is_our_preload(preload))) {
         return env;
     }
     size_t n = 0;
@@ -263,7 +284,9 @@ char *const *tree_environment(char *const *env, char *room[TREE_ENVIRONMENT_MAX]
         }
         room[n] = env[n];
     }
-    room[n++] = our_preload;
+    if (!preload) {
+        room[n++] = our_preload;
+    }
     room[n++] = our_options;
     room[n] = NULL;
     return room;

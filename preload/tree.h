@@ -49,8 +49,15 @@ void tree_remember(void);
 
 enum { TREE_ENVIRONMENT_MAX = 256 }; /* 2 KiB of stack; what is scrubbed is short */
 
-/* The environment to run a program with: env itself, or, where LD_PRELOAD and SEEP_OPTIONS have both been left out, a copy of it with these in `room`.
+/* The environment to run a program with: env itself, or, where SEEP_OPTIONS has been left out and LD_PRELOAD has been, too, or is as it was, a copy of it with
+ * these in `room`.
  * Longer ones than fit stay as they are. Context: any, also a vfork child; async-signal-safe */
 char *const *tree_environment(char *const *env, char *room[TREE_ENVIRONMENT_MAX]);
+
+/* Whether programs that are run are to come to the tree at all. */
+bool tree_is_followed(void);
+
+/* Bits of enum ring_run_why: what in that environment keeps a program from the tree. Context: as above */
+uint32_t tree_why_not(char *const *env);
 
 #endif

@@ -323,6 +323,9 @@ static void adopt(struct collector *c, struct target *by, const struct ring_join
     if (is_forked) {
         forks_promise(&by->matcher.forks, join->fork_serial, fork_cuts_latest(&ring));
     }
+    if (!is_forked) {
+        runs_add_comer(&c->comers, join->pid, ring.start_mono_ns);
+    }
     struct target *t = new_target(c, &ring, join->pid);
     t->ring_path = path;
     /* What it took over from its parent may be the id that was before a renewal. */
@@ -381,7 +384,7 @@ static void take_joins(struct collector *c) {
 
 static void finish_target(struct collector *c, struct target *t) {
     struct process_end end = {.kind = TRACE_END_EXEC};
-    if (!t->has_execed) {
+    if (!t->has_execed && !runs_have_own(&t->ring)) {
         end = process_watch_end(&t->watch, t->ring.header);
     }
     ring_reader_observe_dead(&t->reader);
@@ -411,11 +414,6 @@ static bool is_waited_for(const struct collector *c, const struct target *parent
     return false;
 }
 
-static bool is_child_expected(void *context, uint32_t serial) {
-    struct target *t = context;
-    return joins_are_claimed(&t->joins, &t->ring, serial);
-}
-
 /* Finish what has died. Returns whether anybody is left, or may come. */
 static bool reap(struct collector *c) {
     bool must_check = clock_mono_ns() - c->exec_checked_ns >= EXEC_CHECK_NS, is_any_left = false;
@@ -425,8 +423,7 @@ static bool reap(struct collector *c) {
         struct target *t = c->targets[i];
         t->is_dead = t->is_dead || !target_is_alive(t, must_check);
         is_any_dead = is_any_dead || (t->is_dead && !t->is_finished);
-        forks_expire(&t->matcher.forks, KEPT_NS);
-        forks_drop_others(&t->matcher.forks, is_child_expected, t);
+        target_drop_forks(t, KEPT_NS);
     }
     if (is_any_dead) {
         take_joins(c); /* what they have become, and their last children, are known before they end */
@@ -439,10 +436,10 @@ static bool reap(struct collector *c) {
     }
     for (uint32_t i = c->n_targets; i-- > 0;) {
         struct target *t = c->targets[i];
-        bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? CHILD_WAIT_NS : KEPT_NS) ||
-                           target_may_return(t, JOIN_WAIT_NS);
+        bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? CHILD_WAIT_NS : KEPT_NS);
+        is_expected = runs_follow(c, t) || target_may_return(t, JOIN_WAIT_NS) || is_expected;
         if (t->is_finished) {
-            facts_losses(c, t); /* of children that did not come */
+            facts_losses(c, t); /* of who did not come */
         }
         is_any_left = is_any_left || !t->is_finished || is_expected;
         if (t->is_finished && !is_expected && i != 0 && !is_waited_for(c, t)) {

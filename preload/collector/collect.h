@@ -15,6 +15,7 @@
 #include "clock_scale.h"
 #include "encoder.h"
 #include "renewal.h"
+#include "runs.h"
 #include "target.h"
 #include "thread_table.h"
 #include "trace_records.h"
@@ -26,6 +27,7 @@ struct collector {
     uint32_t n_targets, cap_targets;
     uint32_t n_adopted, n_processes; /* ever; those that have a number */
     const char *ring_base;           /* rings are called so, and ".ring-<pid>-<number>"; NULL = nobody can join */
+    struct run_comers comers;
     struct clock_scale clock;
     struct thread_table threads;
     struct encoder encoder;

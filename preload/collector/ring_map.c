@@ -25,6 +25,7 @@ static const char *header_check(const struct ring_header *h, uint64_t file_bytes
         return "a ring cut short";
     }
     if (!is_region_ok(&h->joins, sizeof(struct ring_join), h->file_bytes) ||
+        !is_region_ok(&h->runs, sizeof(struct ring_run), h->file_bytes) ||
         !is_region_ok(&h->slots, sizeof(struct ring_slot), h->file_bytes) ||
         !is_region_ok(&h->log, RING_LOG_UNIT_BYTES, h->file_bytes) ||
         !is_region_ok(&h->nodes, sizeof(struct ring_node), h->file_bytes) ||
@@ -36,11 +37,13 @@ static const char *header_check(const struct ring_header *h, uint64_t file_bytes
 
 static void regions_take(struct ring_map *ring, uint8_t *base, const struct ring_header *h) {
     ring->joins = (struct ring_join *)(base + h->joins.off);
+    ring->runs = (struct ring_run *)(base + h->runs.off);
     ring->slots = (struct ring_slot *)(base + h->slots.off);
     ring->log = base + h->log.off;
     ring->nodes = (const struct ring_node *)(base + h->nodes.off);
     ring->chunks = (struct ring_chunk *)(base + h->chunks.off);
     ring->cap_joins = h->joins.cap < RING_JOINS ? h->joins.cap : RING_JOINS;
+    ring->cap_runs = h->runs.cap < RING_RUNS ? h->runs.cap : RING_RUNS;
     ring->cap_slots = h->slots.cap;
     ring->cap_log = h->log.cap;
     ring->cap_nodes = h->nodes.cap;

@@ -16,11 +16,12 @@
 struct ring_map {
     struct ring_header *header;
     struct ring_join *joins;
+    struct ring_run *runs;
     struct ring_slot *slots;
     const uint8_t *log;
     const struct ring_node *nodes;
     struct ring_chunk *chunks;
-    uint32_t cap_joins, cap_slots, cap_log, cap_nodes, cap_chunks;
+    uint32_t cap_joins, cap_runs, cap_slots, cap_log, cap_nodes, cap_chunks;
     uint64_t start_stamp, start_mono_ns, start_real_ns;
     uint32_t pid;
     int is_clock_tsc;

@@ -66,6 +66,16 @@ const char *target_inherit(struct target *t, struct target *parent, uint32_t n_t
                                            "known to the end: it may be missing from what came with it, or too much there";
 }
 
+static bool is_child_expected(void *context, uint32_t serial) {
+    struct target *t = context;
+    return joins_are_claimed(&t->joins, &t->ring, serial);
+}
+
+void target_drop_forks(struct target *t, uint64_t patience_ns) {
+    forks_expire(&t->matcher.forks, patience_ns);
+    forks_drop_others(&t->matcher.forks, is_child_expected, t);
+}
+
 void target_forget_blocks(struct target *t) {
     live_map_free(&t->matcher.live);
     forks_release(t->inherited_memory_bytes);

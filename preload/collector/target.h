@@ -19,6 +19,7 @@
 #include "process_watch.h"
 #include "ring_map.h"
 #include "ring_reader.h"
+#include "runs.h"
 #include "thread_table.h"
 
 struct target {
@@ -31,6 +32,7 @@ struct target {
     struct log_reader log;
     struct process_watch watch;
     struct joins joins;
+    struct runs runs;
     char *ring_path; /* NULL = it has no name */
 
     uint32_t fork_serial; /* of the mark in its parent's events that it still waits for; 0 = none */
@@ -79,6 +81,9 @@ bool target_must_wait(const struct target *t, const struct target *parent, uint6
 
 /* Have what was alive in its parent at the fork. n_threads: in the thread table. Returns what to say where that is not known, or not all; else NULL. */
 const char *target_inherit(struct target *t, struct target *parent, uint32_t n_threads);
+
+/* Let go of what is kept for children that will not come, or have not for that long. */
+void target_drop_forks(struct target *t, uint64_t patience_ns);
 
 /* At its end: what was alive is told, and its memory is wanted. */
 void target_forget_blocks(struct target *t);

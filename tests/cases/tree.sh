@@ -309,11 +309,71 @@ case_scrubbed_environment() {
     [ -s sorted ] || fail "it did not work"
 }
 
-# What unsets LD_PRELOAD means it.
+# not_traced N NOTE COMMAND…: N programs that it runs do not come to the tree; the note says which, and why.
+not_traced() {
+    local n=$1 note=$2
+    shift 2
+    rm -f a.seep
+    "$SEEP" run -o a.seep -- "$@" >out 2>err || true # the status is the program's
+    wait_trace a.seep
+    report_json a.seep >report.json 2>report.err
+    [ "$(json report.json '[.trace.lost[] | select(.count != 0) | [.kind, .count]]' | tr -d ' \n')" = "[[\"untraced-execs\",$n]]" ] ||
+        fail "lost: $(json report.json .trace.lost)"
+    [ -z "$note" ] || [ "$(json report.json '.trace.notes[].text' | grep '^exec: ')" = "exec: $note" ] || fail "said: $(json report.json .trace.notes)"
+    has report.err "programs not traced: $n"
+    no_leftovers
+}
+
+# What unsets LD_PRELOAD or changes SEEP_OPTIONS means it, and is told what it misses.
 case_unset_preload() {
-    "$SEEP" run -o a.seep -- sh -c 'unset LD_PRELOAD; sort /etc/passwd >sorted' 2>err
+    not_traced 1 '/usr/bin/sort is not traced: its environment has no LD_PRELOAD with the library' \
+        sh -c 'unset LD_PRELOAD; /usr/bin/sort /etc/passwd >sorted'
     [ -z "$(processes a.seep 'select(.command == "sort /etc/passwd") | .command')" ] || fail "traced"
     [ -s sorted ] || fail "it did not work"
+    not_traced 2 '/usr/bin/sort is not traced: its SEEP_OPTIONS is another one' \
+        sh -c 'export SEEP_OPTIONS=off; for i in 1 2; do /usr/bin/sort /etc/passwd >sorted; done'
+}
+
+# What only loses SEEP_OPTIONS on its way has not meant it.
+case_unset_options() {
+    "$SEEP" run -o a.seep -- sh -c 'unset SEEP_OPTIONS; sort /etc/passwd >sorted' 2>err
+    all_told a.seep
+    [ "$(processes a.seep 'select(.command == "sort /etc/passwd") | .exit')" = 0 ] || fail "$(processes a.seep .command)"
+    [ "$(find . -name '*.seep*' | wc -l)" = 1 ] || fail "more than one file: $(ls)"
+}
+
+# shellcheck disable=SC2016
+case_static_programs() {
+    local program=$TARGETS/static_program why='it is a static program'
+    not_traced 1 "$program is not traced: $why" sh -c '"$1"; :' sh "$program"
+    not_traced 1 "$program is not traced: $why" "$family" spawn "$program"
+    not_traced 1 "$program is not traced: $why" sh -c 'exec "$1"' sh "$program"
+    [ "$(processes a.seep '[.origin, .end, .exit]')" = '["start","exec",null]' ] || fail "$(processes a.seep .)"
+    # One that lives on longer than the rest of the tree.
+    not_traced 1 '' sh -c 'unset LD_PRELOAD; sleep 3 & exit 0'
+}
+
+case_programs_out_of_reach() {
+    make_set_user_id privileged
+    not_traced 1 "$PWD/privileged is not traced: it is a set-user-ID program" sh -c "$PWD/privileged --help >/dev/null 2>&1; :"
+    if [ "$(id -u)" = 0 ]; then
+        cp "$TARGETS/static_program" .
+        not_traced 1 '/static_program is not traced: it was run in another root directory' chroot "$PWD" /static_program
+        not_traced 1 '/usr/bin/true is not traced: it was run as another user' setpriv --reuid=65534 --clear-groups /usr/bin/true
+    fi
+}
+
+# libc runs the shell of these two itself.
+case_cleared_environment() {
+    not_traced 2 '' "$family" cleared /bin/true
+}
+
+# Nothing is counted that failed, or that nobody wanted.
+case_nothing_run() {
+    "$SEEP" run -o a.seep -- sh -c '/nowhere/at/all; no_such_program; :' 2>err
+    all_told a.seep
+    "$SEEP" run --no-follow-exec -o b.seep -- sh -c '/bin/true; :' 2>err
+    all_told b.seep
 }
 
 case_nested_run() {

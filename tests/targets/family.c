@@ -6,10 +6,13 @@
  *        family crowd N         N children at once, that wait for each other
  *        family grandchild      a vfork child forks, after a fork of its parent's
  *        family stillborn HOW     N children that never come to be: HOW is failed (no process more is allowed), killed (at once)
+ *        family cleared PROGRAM  clear the environment, then system() and popen() the program
+ *        family spawn PROGRAM    posix_spawn() it, and one that is not there
  *        family scrub HOW ...   run another program with an environment that has nothing in it
  */
 #include "books.h"
 #include <signal.h>
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -191,6 +194,28 @@ static int stillborn(const char *how) {
     return 0;
 }
 
+static int cleared(const char *program) {
+    clearenv();
+    int result = system(program);
+    if (environ && environ[0]) {
+        return 3; /* it was to be seen */
+    }
+    FILE *f = popen(program, "r");
+    return result != 0 || !f || pclose(f) != 0;
+}
+
+static int spawn(char *program) {
+    static char missing[] = "/nowhere/to/be/found";
+    char *arguments[] = {program, NULL};
+    pid_t pid;
+    int status;
+    if (posix_spawn(&pid, missing, NULL, NULL, arguments, environ) == 0 ||
+        posix_spawn(NULL, program, NULL, NULL, arguments, environ) != 0) {
+        return 3;
+    }
+    return wait(&status) < 0;
+}
+
 static int scrub(char **argv) {
     static char path[] = "PATH=/usr/bin:/bin";
     char *environment[] = {path, NULL};
@@ -213,6 +238,12 @@ int main(int argc, char **argv) {
     }
     if (argc == 3 && strcmp(argv[1], "stillborn") == 0) {
         return stillborn(argv[2]);
+    }
+    if (argc == 3 && strcmp(argv[1], "cleared") == 0) {
+        return cleared(argv[2]);
+    }
+    if (argc == 3 && strcmp(argv[1], "spawn") == 0) {
+        return spawn(argv[2]);
     }
     if (argc > 2 && strcmp(argv[1], "scrub") == 0) {
         return scrub(argv + 2);

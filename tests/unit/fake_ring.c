@@ -24,6 +24,7 @@ void fake_ring_make(struct fake_ring *r, struct fake_ring_sizes sizes, bool is_t
     struct ring_header h = {.version = RING_VERSION, .is_clock_tsc = is_tsc, .pid = (uint32_t)getpid()};
     uint64_t off = PAGE;
     h.joins = place(&off, sizeof(struct ring_join), 64);
+    h.runs = place(&off, sizeof(struct ring_run), 8);
     h.slots = place(&off, sizeof(struct ring_slot), sizes.slots);
     h.log = place(&off, RING_LOG_UNIT_BYTES, sizes.log_units);
     h.nodes = place(&off, sizeof(struct ring_node), sizes.nodes);

@@ -173,11 +173,13 @@ static void check_init(struct findings *findings, const struct process_view *vie
 static void check_seccomp(struct findings *findings, const struct process_view *view) {
     long mode = process_status_number(view->status, "Seccomp", 0);
     if (mode == 1) {
-        findings_add(findings, FINDING_PROBLEM, "seccomp", NULL,
+        findings_add(findings, FINDING_PROBLEM, "seccomp", "start it with seep run --seccomp (SEEP_OPTIONS=seccomp=yes)",
                      "seccomp's strict mode is on, which kills it at the first system call of libseep.so");
     } else if (mode == 2) {
         findings_add(findings, FINDING_NOTE, "seccomp",
-                     "allow madvise, futex, getpid and gettid, and clone and execve at the start",
+                     "start it with seep run --seccomp (SEEP_OPTIONS=seccomp=yes), or allow madvise, futex, getpid and "
+                     "gettid; if the "
+                     "filter is on before it starts, allow clone and execve",
                      "a seccomp filter is on: what it refuses to libseep.so costs events, which the report counts, and "
                      "one that kills for it ends the program");
     }

@@ -44,9 +44,10 @@ static const char help[] =
     "  -o, --output FILE     the trace; %p in it stands for the process id, %n for the program's\n"
     "                        name; never overwritten\n"
     "                        (seep.<program>.<process id>.seep in the current directory)\n"
-    "      --ring SIZE       most memory for events on their way to the file, 256K to 16G (64M)\n"
+    "      --ring SIZE       most memory for events on their way to the file, 256K to 16G (64M; with --seccomp 32M)\n"
     "      --sample SIZE     record only one point in SIZE allocated bytes on average, and estimate; up to 1G\n"
     "                        (0: record every allocation)\n"
+    "      --seccomp         for programs with a seccomp filter: record without a system call once they run\n"
     "      --no-follow-exec      do not trace programs that the program runs (fork children are traced)\n"
     "      --unwinder NAME   reuse, cfi, libunwind, or verify: reuse compared with libunwind (reuse)\n"
     "  -h, --help            this\n"
@@ -80,21 +81,19 @@ static bool is_value(int option, const char *s) {
 
 /* Returns -1 to go on, or the status to end with. */
 static int read_options(struct run *run, int argc, char **argv) {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                            {"ring", required_argument, NULL, 'r'},
-                                            {"sample", required_argument, NULL, 's'},
-                                            {"unwinder", required_argument, NULL, 'u'},
-                                            {"no-follow-exec", no_argument, NULL, 'n'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'},   {"ring", required_argument, NULL, 'r'},
+        {"sample", required_argument, NULL, 's'},   {"unwinder", required_argument, NULL, 'u'},
+        {"no-follow-exec", no_argument, NULL, 'n'}, {"seccomp", no_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
     opterr = 0; /* our own words for it */
     for (int c; (c = getopt_long(argc, argv, "+:o:h", options, NULL)) != -1;) {
         if (c == 'h') {
             fputs(help, stdout);
             return SEEP_EXIT_DONE;
         }
-        if (c == 'n') {
-            run->options.is_alone = true;
+        if (c == 'n' || c == 'c') {
+            *(c == 'n' ? &run->options.is_alone : &run->options.is_quiet) = true;
             continue;
         }
         if (c == ':' || c == '?') {

@@ -25,6 +25,10 @@
  * are the collector's latest reading (`recent_stamp`), plus one for each event since. A second slot ends that for good, before its
  * first event (`is_shared`): whoever then acts on what the other thread did, as by taking a block that it gave back, sees the flag, too.
  *
+ * Hooks that must make no system call (`is_quiet`) do not read the clock at all, since strict seccomp forbids that as well. Each event's stamp is the
+ * next number of one counter, `recent_stamp`; the collector raises it to the clock's reading before it looks at the slots, and never lowers it. So the
+ * promise is the same: an idle slot will stamp nothing older than that reading.
+ *
  * Nothing here holds a pointer or a pthread type: both sides may be of different libcs. All numbers are little-endian.
  */
 #ifndef SEEP_RING_H
@@ -38,7 +42,7 @@
 #define RING_MAGIC "SEEPRING"
 
 enum {
-    RING_VERSION = 5,
+    RING_VERSION = 6,
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
     RING_JOINS = 4096, /* processes that may be on their way into the tree at once */
@@ -54,8 +58,8 @@ enum {
     X(ABANDONED, "abandoned", 1, "events whose hook was left by a jump out of a signal handler")                           \
     X(STACKS, "stacks", 0, "allocations recorded without their call stack because the tree was full")                      \
     X(CUT_STACKS, "cut-stacks", 0,                                                                                         \
-      "allocations whose outermost frames are missing (4096 frames deep, no memory for as many, or behind code that "      \
-      "cannot be unwound)")                                                                                                \
+      "allocations whose outermost frames are missing (4096 frames deep, no memory for as many, behind code that "         \
+      "cannot be unwound, or with seccomp=yes not on the thread's own stack)")                                             \
     X(MODULES, "modules", 0, "modules that could not be recorded")                                                         \
     X(BACKING, "backing", 0, "refusals of the file system to back more of the ring")                                       \
     X(UNTRACED_FORKS, "untraced-forks", 0, "fork children that were not traced")                                           \
@@ -112,6 +116,7 @@ struct ring_header {
     uint64_t
         pid_namespace; /* in which the tree's process ids mean something, the inode of /proc/self/ns/pid; 0 = not known */
     uint64_t sample_bytes; /* 0 = every allocation is recorded, else one point in so many bytes; see preload/sample.h */
+    uint32_t is_quiet;     /* hooks make no system call: they wake nobody, and count instead of reading a clock */
 
     /* Claimed by hooks of any thread. */
     alignas(64) _Atomic uint32_t n_slots; /* slots ever used; they are reused by later threads */
@@ -133,10 +138,11 @@ struct ring_header {
     _Atomic uint64_t max_rss_bytes;               /* getrusage at exit, 0 = not known */
     alignas(64) _Atomic uint32_t collector_state; /* enum ring_collector_state */
     _Atomic uint32_t collector_pid;
-    _Atomic uint32_t wake;                     /* futex: a hook adds 1 and wakes it when half of the chunks are taken */
-    _Atomic uint32_t n_chunks_out;             /* chunks held by threads or waiting to be read; a hint for `wake` */
-    alignas(64) _Atomic uint64_t recent_stamp; /* the clock at the collector's last poll; never ahead of the clock */
-    _Atomic uint32_t is_shared;                /* 1: more than one slot has been used, so every event needs the clock */
+    _Atomic uint32_t wake;         /* futex: a hook adds 1 and wakes it when half of the chunks are taken */
+    _Atomic uint32_t n_chunks_out; /* chunks held by threads or waiting to be read; a hint for `wake` */
+    alignas(64) _Atomic uint64_t
+        recent_stamp; /* the clock at the collector's last poll; never ahead of the clock. When quiet: see above */
+    _Atomic uint32_t is_shared;              /* 1: more than one slot has been used, so every event needs the clock */
     alignas(64) _Atomic uint64_t n_verified; /* unwinder=verify: captures compared with libunwind, and those that differ */
     _Atomic uint64_t n_differing;
 };
@@ -147,6 +153,8 @@ struct ring_slot {
     _Atomic uint32_t first_chunk;      /* index + 1 of the first chunk ever used here; 0 = none yet. Never changes after */
     _Atomic uint32_t tid;              /* kernel thread id of the owner; stale after its death until the slot is reused */
     _Atomic uint32_t pid;
+    _Atomic uint32_t
+        gone_tid; /* when quiet, by the collector: the owner is gone if it has this id, and the slot free to be taken over */
 };
 
 enum ring_join_state {
@@ -298,7 +306,7 @@ struct ring_log_module {
     uint64_t start; /* mapped range */
     uint64_t end;
     uint32_t build_id_bytes; /* 0 = has none */
-    uint32_t unused;
+    uint32_t is_unseen; /* 1: the hook could not look; its build-id and its full path are for the collector to find out */
 };
 
 /* After a dlclose: addresses may mean something else now, so stacks start at a new root. */

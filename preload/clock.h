@@ -1,4 +1,4 @@
-/* clock.h - the stamps that order events across threads: the TSC where it is stable, else CLOCK_MONOTONIC.
+/* clock.h - the stamps that order events across threads: the TSC where it is stable, else CLOCK_MONOTONIC, or a counter (quiet.h).
  *
  * Two forms, because order is what the stamps are for: clock_after() is not older than what the thread has seen (an
  * allocation that returned), clock_before() not younger than what it will do (a free that is about to happen).
@@ -11,16 +11,18 @@
 
 #include "arch.h"
 #include "attributes.h"
-#include "sys.h"
 
 extern HIDDEN bool clock_is_tsc; /* set once, before the first stamp */
 
+/* Where stamps are not the TSC: CLOCK_MONOTONIC, or the next number of the ring's counter where hooks must make no system call. */
+uint64_t clock_other(void);
+
 ALWAYS_INLINE uint64_t clock_after(void) {
-    return LIKELY(clock_is_tsc) ? arch_tsc_after() : sys_mono_ns();
+    return LIKELY(clock_is_tsc) ? arch_tsc_after() : clock_other();
 }
 
 ALWAYS_INLINE uint64_t clock_before(void) {
-    return LIKELY(clock_is_tsc) ? arch_tsc_before() : sys_mono_ns();
+    return LIKELY(clock_is_tsc) ? arch_tsc_before() : clock_other();
 }
 
 #endif

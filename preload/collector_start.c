@@ -106,6 +106,7 @@ bool collector_start(int ring_fd, const char *ring_path, const char *output, con
     if (n && !strcmp(reply, "ok")) {
         return true;
     }
-    sys_message(n ? reply : "cannot start ", n ? "" : collector, "; not tracing", NULL);
+    const char *why = n || !sys_has_filter() ? "" : " (a seccomp filter is already on)";
+    sys_message(n ? reply : "cannot start ", n ? "" : collector, why, "; not tracing", NULL);
     return false;
 }

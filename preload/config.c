@@ -7,7 +7,7 @@
 
 #include "sys.h"
 
-enum { RING_BYTES_DEFAULT = 64 << 20, OPTION_BYTES = PATH_MAX };
+enum { RING_BYTES_DEFAULT = 64 << 20, RING_BYTES_QUIET = 32 << 20, OPTION_BYTES = PATH_MAX };
 
 static bool copy_path(char to[PATH_MAX], const char *value) {
     size_t n = strlen(value);
@@ -26,9 +26,18 @@ static bool set_tree(struct config *config, const char *value) {
     return copy_path(config->tree, value);
 }
 
+static bool is_yes_or_no(const char *value) {
+    return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0;
+}
+
 static bool set_follow_exec(struct config *config, const char *value) {
     config->is_alone = strcmp(value, "no") == 0;
-    return config->is_alone || strcmp(value, "yes") == 0;
+    return is_yes_or_no(value);
+}
+
+static bool set_seccomp(struct config *config, const char *value) {
+    config->is_quiet = strcmp(value, "yes") == 0;
+    return is_yes_or_no(value);
 }
 
 static bool set_ring(struct config *config, const char *value) {
@@ -67,6 +76,7 @@ static const struct option {
     {"sample", set_sample, "a size up to 1G, or 0 for every allocation"},
     {"unwinder", set_unwinder, "reuse, cfi, libunwind or verify"},
     {"follow_exec", set_follow_exec, "yes or no"},
+    {"seccomp", set_seccomp, "yes or no"},
     {"tree", set_tree, "a file name"},
     {"only_pid", set_only_pid, "a process id"},
     {"off", set_off, "no value"},
@@ -93,9 +103,7 @@ static void set_option(struct config *config, const char *item, size_t n) {
     sys_message("SEEP_OPTIONS: unknown option \"", key, "\"; ignored", NULL);
 }
 
-void config_read(struct config *config) {
-    memset(config, 0, sizeof *config);
-    config->ring_bytes = RING_BYTES_DEFAULT;
+static void read_options(struct config *config) {
     const char *text = getenv("SEEP_OPTIONS");
     if (!text) {
         return;
@@ -111,6 +119,14 @@ void config_read(struct config *config) {
             set_option(config, item, n);
         }
         item += n + (item[n] == ':');
+    }
+}
+
+void config_read(struct config *config) {
+    memset(config, 0, sizeof *config);
+    read_options(config);
+    if (config->ring_bytes == 0) {
+        config->ring_bytes = config->is_quiet ? RING_BYTES_QUIET : RING_BYTES_DEFAULT;
     }
 }
 

@@ -15,14 +15,16 @@ struct config {
     char output
         [PATH_MAX]; /* trace file; "%p" is replaced by the process id, "%n" by the program's name. Empty: seep.<program>.<pid>.seep here */
     char options[PATH_MAX]; /* SEEP_OPTIONS as given, for the record */
-    uint64_t ring_bytes;    /* most that events may take up on their way to the collector; 256K to 16G, 64M unless told */
-    uint64_t sample_bytes;  /* record one point in so many bytes; 0 = every allocation */
+    uint64_t
+        ring_bytes; /* most that events may take up on their way to the collector; 256K to 16G; 64M unless told, 32M when quiet */
+    uint64_t sample_bytes; /* record one point in so many bytes; 0 = every allocation */
     char tree
         [PATH_MAX]; /* ring of the first process of the tree that this one belongs to; set for programs started by exec */
     bool is_alone;  /* "follow_exec=no": programs started by exec are not traced */
     uint32_t only_pid; /* trace only the process of this id; 0 = every process that loads the shim */
     enum option_unwinder unwinder;
-    bool is_off; /* "off": load and do nothing */
+    bool is_quiet; /* "seccomp=yes": no system call in hooks; see quiet.h */
+    bool is_off;   /* "off": load and do nothing */
 };
 
 /* Fill in from the environment. Unknown options and values are named on stderr and otherwise ignored.

@@ -6,12 +6,14 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "arch.h"
 #include "attributes.h"
 #include "elf_object.h"
+#include "quiet.h"
 #include "sys.h"
 #include "text.h"
 
-enum { OBJECTS_MAX = 4096, DYNAMIC_MAX = 256, TEXT_BYTES = 1024, VERSION_HIDDEN = 0x8000 };
+enum { OBJECTS_MAX = 4096, DYNAMIC_MAX = 256, TEXT_BYTES = 1024, VERSION_HIDDEN = 0x8000, TURNS_MAX = 1 << 20 };
 
 /* This library's own. */
 extern const ElfW(Dyn) own_dynamic[] __asm__("_DYNAMIC") HIDDEN;
@@ -199,15 +201,57 @@ struct list {
     char text[TEXT_BYTES];
 };
 
+/* Whether the loader is changing its list right now. */
+static bool is_changing(void) {
+    return __atomic_load_n(&_r_debug.r_state, __ATOMIC_ACQUIRE) != RT_CONSISTENT;
+}
+
+/* When hooks must be quiet, what can be read cannot be asked: it is read in place, up to its end, while the list does not change. */
+
+static ssize_t copy_text_in_place(char *to, const char *from, size_t cap) {
+    size_t n = 0;
+    while (n < cap && !is_changing() && from[n]) {
+        to[n] = from[n];
+        n++;
+    }
+    return (ssize_t)n;
+}
+
+static ssize_t copy_dynamic_in_place(ElfW(Dyn) * to, const ElfW(Dyn) * from) {
+    size_t n = 0;
+    while (n < DYNAMIC_MAX && !is_changing()) {
+        to[n] = from[n];
+        if (to[n++].d_tag == DT_NULL) {
+            break;
+        }
+    }
+    return (ssize_t)(n * sizeof *to);
+}
+
+static bool copy_link(struct link_map *to, uint64_t from) {
+    if (!quiet_is_on) {
+        return sys_copy(to, from, sizeof *to) == sizeof *to;
+    }
+    if (is_changing()) {
+        return false;
+    }
+    *to = *(const struct link_map *)from; /* NOLINT(performance-no-int-to-ptr) */
+    return true;
+}
+
 /* Copy what text can be read. */
 static const char *copy_text(struct list *list, uint64_t address) {
-    ssize_t n = sys_copy(list->text, address, sizeof list->text - 1);
+    size_t cap = sizeof list->text - 1;
+    ssize_t n = quiet_is_on
+                    ? copy_text_in_place(list->text, (const char *)address, cap) /* NOLINT(performance-no-int-to-ptr) */
+                    : sys_copy(list->text, address, cap);
     list->text[n > 0 ? n : 0] = 0;
     return list->text;
 }
 
 static uint64_t copy_name(struct list *list, const struct link_map *map) {
-    ssize_t bytes = sys_copy(list->dynamic, (uint64_t)map->l_ld, sizeof list->dynamic);
+    ssize_t bytes = quiet_is_on ? copy_dynamic_in_place(list->dynamic, map->l_ld)
+                                : sys_copy(list->dynamic, (uint64_t)map->l_ld, sizeof list->dynamic);
     uint64_t strings = 0, name = 0;
     bool is_named = false;
     for (const ElfW(Dyn) *d = list->dynamic; (ssize_t)((d - list->dynamic + 1) * sizeof *d) <= bytes && d->d_tag != DT_NULL;
@@ -227,7 +271,7 @@ static uint64_t copy_name(struct list *list, const struct link_map *map) {
 static void copy_links(struct list *list) {
     struct link_map map;
     for (uint64_t at = (uint64_t)_r_debug.r_map; at && list->n < OBJECTS_MAX; at = (uint64_t)map.l_next) {
-        if (sys_copy(&map, at, sizeof map) != sizeof map) {
+        if (!copy_link(&map, at)) {
             return;
         }
         list->links[list->n++] =
@@ -254,9 +298,26 @@ static void enqueue_needed(struct list *list, const struct object *o) {
     }
 }
 
+/* When hooks must be quiet: wait, bounded, until the list can be read; the lock that its changes are made under must not be asked for. */
+static void copy_links_quietly(struct list *list) {
+    for (int turns = 0; turns < TURNS_MAX && is_changing(); turns++) {
+        arch_pause();
+    }
+    copy_links(list);
+}
+
+static struct elf_definition look_everywhere(const struct list *list, const char *name) {
+    struct elf_definition found = {0};
+    for (uint32_t i = 0; i < list->n && !found.address && !is_changing(); i++) {
+        struct object o = {.bias = list->links[i].bias,
+                           .dynamic = (const ElfW(Dyn) *)list->links[i].dynamic}; /* NOLINT(performance-no-int-to-ptr) */
+        found = read_dynamic(&o) ? find_elsewhere(&o, name) : found;
+    }
+    return found;
+}
+
 /* Look in the object of a caller and in those it needs: breadth first, as the loader's own order. */
 static struct elf_definition search_from(struct list *list, uint64_t bias, const char *name) {
-    copy_links(list);
     for (uint32_t i = 0; i < list->n; i++) {
         if (list->links[i].bias == bias) {
             enqueue(list, &list->links[i]);
@@ -298,13 +359,19 @@ void *elf_find_for(uint64_t ip, const char *name) {
     struct anywhere anywhere = {.name = name};
     struct elf_object caller;
     struct list *list = sys_map_private(sizeof *list);
+    if (list) {
+        quiet_is_on ? copy_links_quietly(list) : copy_links(list);
+    }
     if (list && elf_object_at(ip, &caller, true)) {
         anywhere.found = search_from(list, caller.bias, name);
+    }
+    if (list && quiet_is_on && !anywhere.found.address) {
+        anywhere.found = look_everywhere(list, name);
     }
     if (list) {
         sys_unmap(list, sizeof *list);
     }
-    if (!anywhere.found.address) {
+    if (!anywhere.found.address && !quiet_is_on) {
         dl_iterate_phdr(look_anywhere, &anywhere);
     }
     return elf_function(anywhere.found);

@@ -2,6 +2,7 @@
 #include "event_buf.h"
 
 #include "hook.h"
+#include "quiet.h"
 #include "ring_file.h"
 #include "sys.h"
 
@@ -11,16 +12,39 @@ enum {
     ADDRESS_UNIT_SHIFT = 3, /* what of an address is not kept in a word */
     WAIT_STEP_NS = 1000000,
     WAIT_STEPS_MAX = 500, /* half a second in all before events are dropped */
+    TURNS_MAX = 1 << 20,  /* when quiet: 10 to 50 ms without sleep, of which the collector should need 5 to come */
+    TURNS_PER_LOOK = 64,
 };
+
+COLD uint64_t clock_other(void) {
+    return quiet_is_on ? atomic_fetch_add(&ring->recent_stamp, 1) + 1 : sys_mono_ns();
+}
 
 /* Set when a wait for the collector was in vain: from then on hooks drop at once, until a chunk can be had again. */
 static _Atomic uint32_t is_stalled;
 
+static bool is_worth_waiting(void) {
+    return atomic_load_explicit(&ring->collector_state, memory_order_acquire) == RING_COLLECTOR_RUNNING &&
+           !atomic_load_explicit(&is_stalled, memory_order_relaxed);
+}
+
+/* The same without a system call. */
+static uint32_t wait_quietly(void) {
+    uint32_t taken = 0;
+    for (int i = 1; i <= TURNS_MAX && !taken && is_worth_waiting(); i++) {
+        arch_pause();
+        taken = i % TURNS_PER_LOOK == 0 ? ring_chunk_take() : 0;
+    }
+    return taken;
+}
+
 /* Wait, bounded, for the collector to give chunks back. */
 static uint32_t wait_for_chunk(void) {
+    if (quiet_is_on) {
+        return wait_quietly();
+    }
     for (int i = 0; i < WAIT_STEPS_MAX; i++) {
-        if (atomic_load_explicit(&ring->collector_state, memory_order_acquire) != RING_COLLECTOR_RUNNING ||
-            atomic_load_explicit(&is_stalled, memory_order_relaxed)) {
+        if (!is_worth_waiting()) {
             return 0;
         }
         static const uint32_t never_woken = 0; /* only the collector waits on ring->wake */

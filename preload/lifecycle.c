@@ -17,6 +17,7 @@
 #include "config.h"
 #include "exec_watch.h"
 #include "modules.h"
+#include "quiet.h"
 #include "real.h"
 #include "ring_file.h"
 #include "sample.h"
@@ -85,7 +86,7 @@ static void log_process(bool is_forked) {
 }
 
 static void note_start(void) {
-    ring->start_stamp = clock_before();
+    ring->start_stamp = ring->is_clock_tsc ? arch_tsc_before() : sys_mono_ns(); /* also where hooks read no clock */
     atomic_store_explicit(&ring->recent_stamp, ring->start_stamp, memory_order_relaxed);
     ring->start_mono_ns = sys_mono_ns();
     ring->start_real_ns = sys_real_ns();
@@ -218,15 +219,16 @@ static void refuse_existing_output(void) {
 }
 
 static bool prepare_ring(int *fd) {
-    clock_is_tsc = arch_has_stable_tsc();
-    *fd = ring_create(ring_path, config.ring_bytes, clock_is_tsc);
+    bool has_tsc = arch_has_stable_tsc();
+    clock_is_tsc = has_tsc && !config.is_quiet;
+    *fd = ring_create(ring_path, config.ring_bytes, has_tsc, config.is_quiet);
     if (*fd < 0) {
         sys_message("cannot write ", output, ": making the ring beside it failed: ", sys_error_text(*fd), "; not tracing",
                     NULL);
         return false;
     }
     if (!prepare_sentinel() || sample_init(config.sample_bytes) < 0 || stack_intern_init() < 0 || modules_init() < 0 ||
-        thread_states_init() < 0) {
+        thread_states_init(config.is_quiet) < 0) {
         sys_message("cannot get memory for tracing; not tracing", NULL);
         ring_discard(ring_path);
         close(*fd);
@@ -235,21 +237,24 @@ static bool prepare_ring(int *fd) {
     return true;
 }
 
-/* And not a vfork child of it. */
+/* And not a vfork child of it (which, when quiet, cannot be told). */
 static bool is_traced_process(void) {
-    return atomic_load(&state) == LIFECYCLE_TRACING && (uint32_t)sys_getpid() == ring->pid;
+    return atomic_load(&state) == LIFECYCLE_TRACING && !lifecycle_is_fork_child() && ring_own_pid() == ring->pid;
 }
 
-void lifecycle_note_exit(int status) {
-    if (!is_traced_process()) {
-        return;
-    }
+static void note_exit(int status) {
     struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+    if (!quiet_is_on && getrusage(RUSAGE_SELF, &usage) == 0) {
         atomic_store(&ring->max_rss_bytes, (uint64_t)usage.ru_maxrss * 1024);
     }
     atomic_store(&ring->exit_status, (uint32_t)status & 0xff);
     atomic_store_explicit(&ring->target_state, RING_TARGET_EXITED, memory_order_release);
+}
+
+void lifecycle_note_exit(int status) {
+    if (!quiet_is_on && is_traced_process()) { /* when quiet: vfork children end in this way, too */
+        note_exit(status);
+    }
 }
 
 static void at_exit(int status, void *unused) {
@@ -257,7 +262,7 @@ static void at_exit(int status, void *unused) {
     if (is_traced_process()) {
         thread_count_abandoned();
         modules_count_unfinished();
-        lifecycle_note_exit(status);
+        note_exit(status);
     }
 }
 
@@ -319,6 +324,15 @@ static bool begin_in_tree(void) {
     return true;
 }
 
+/* What the mode without system calls needs beforehand. */
+static bool prepare_quiet(void) {
+    const char *why = config.is_quiet ? quiet_prepare() : NULL;
+    if (why) {
+        sys_message("seccomp=yes cannot be had: ", why, "; not tracing", NULL);
+    }
+    return !why;
+}
+
 static bool begin(void) {
     sys_start();
     config_read(&config);
@@ -326,7 +340,7 @@ static bool begin(void) {
         return false;
     }
     read_executable();
-    if (would_inherit_collector()) {
+    if (would_inherit_collector() || !prepare_quiet()) {
         return false;
     }
     return *config.tree ? begin_in_tree() : begin_tree();
@@ -339,6 +353,10 @@ static COLD bool start(void) {
         return atomic_load(&state) == LIFECYCLE_TRACING;
     }
     bool is_tracing = begin();
+    if (is_tracing && config.is_quiet) {
+        modules_note_all();
+        quiet_is_on = true;
+    }
     atomic_store(&state, is_tracing ? LIFECYCLE_TRACING : LIFECYCLE_OFF);
     return is_tracing;
 }
@@ -349,7 +367,9 @@ bool lifecycle_is_tracing(void) {
 }
 
 void lifecycle_meet_child(void) {
-    if (tree_has_place()) {
+    if (tree_has_place() && quiet_is_on) {
+        ring_count_lost(RING_LOST_NO_SLOT, 1); /* the handler is soon to come, and no hook may make a ring */
+    } else if (tree_has_place()) {
         lifecycle_in_fork_child();
     } else {
         lifecycle_enter_child();
@@ -371,6 +391,15 @@ static void tell_bypassed(void) {
     ring_log_append(RING_LOG_NOTE, clock_before(), text, sizeof text, NULL, 0);
 }
 
+static void choose_unwinder(void) {
+    bool is_foreign = config.unwinder == OPTION_UNWINDER_LIBUNWIND || config.unwinder == OPTION_UNWINDER_VERIFY;
+    if (is_foreign && config.is_quiet) {
+        sys_message("libunwind makes system calls; with seccomp=yes unwinder=reuse is used instead", NULL);
+    } else {
+        capture_choose(config.unwinder);
+    }
+}
+
 __attribute__((constructor)) static void construct(void) {
     real_resolve();
     if (!lifecycle_is_tracing()) {
@@ -388,6 +417,6 @@ __attribute__((constructor)) static void construct(void) {
         on_exit(at_exit, NULL);
     }
     pthread_atfork(lifecycle_before_fork, lifecycle_after_fork, lifecycle_in_fork_child);
-    capture_choose(config.unwinder);
+    choose_unwinder();
     atomic_store(&t->phase, THREAD_READY);
 }

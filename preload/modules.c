@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "elf_object.h"
 #include "lifecycle.h"
+#include "quiet.h"
 #include "ring_file.h"
 #include "stack_intern.h"
 #include "sys.h"
@@ -116,10 +117,11 @@ static void log_module(const struct module *module, const struct elf_object *o, 
                         .bias = o->bias,
                         .start = o->start,
                         .end = o->end,
-                        .build_id_bytes = id_bytes}};
+                        .build_id_bytes = id_bytes,
+                        .is_unseen = quiet_is_on}};
     memcpy(head.id, id, id_bytes);
     uint32_t head_bytes = (uint32_t)sizeof head.fixed + id_bytes;
-    bool is_relative = o->name[0] && o->name[0] != '/' && strchr(o->name, '/');
+    bool is_relative = !quiet_is_on && o->name[0] && o->name[0] != '/' && strchr(o->name, '/');
     bool is_logged = !o->name[0]   ? append_module(&head, head_bytes, lifecycle_executable())
                      : is_relative ? append_relative(&head, head_bytes, o->name)
                                    : append_module(&head, head_bytes, o->name);
@@ -184,6 +186,23 @@ bool module_find(uint64_t pc, struct module_view *view) {
     note_object(&o);
     *view = (struct module_view){.start = o.start, .end = o.end, .eh_frame_hdr = o.eh_frame_hdr};
     return true;
+}
+
+static int note_loaded(struct dl_phdr_info *info, size_t size, void *unused) {
+    struct module_view view;
+    (void)size;
+    (void)unused;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_LOAD) {
+            module_find(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, &view);
+            break;
+        }
+    }
+    return 0;
+}
+
+void modules_note_all(void) {
+    dl_iterate_phdr(note_loaded, NULL);
 }
 
 static bool is_still_there(const struct module *module) {

@@ -20,6 +20,9 @@ struct module_view {
 /* Make the table. Returns 0 or a negative error. Context: once, at the start. */
 MUST_CHECK int modules_init(void);
 
+/* Enter all that are loaded, as long as the kernel may still be asked about them. Context: at the start */
+void modules_note_all(void);
+
 /* Find the module that pc lies in, logging it if it is new.
  *
  * Returns  false if pc is in none (generated code)

@@ -6,10 +6,9 @@
 #include <unwind.h>
 
 #include "hook.h"
-#include "sys.h"
 
 void outer_drop_left(struct thread_state *t, uint64_t sp) {
-    while (t->n_outer && t->outer[t->n_outer - 1].caller.sp <= sp && !sys_on_alternate_stack()) {
+    while (t->n_outer && t->outer[t->n_outer - 1].caller.sp <= sp && !thread_may_be_on_alternate_stack(t, sp)) {
         t->n_outer--;
     }
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "quiet.h"
 #include "sys.h"
 
 enum {
@@ -23,7 +24,8 @@ enum {
     BACK_STEP_BYTES = 65536,
     EVENT_BYTES_MIN = 256 << 10,
     GENERATIONS = 4,
-    ADDRESS_SHARE = 32, /* of RLIMIT_AS at most one such part */
+    QUIET_LOG_UNITS_MAX = 32768, /* 2 MiB: some 10,000 modules */
+    QUIET_NODES_MAX = 1 << 20,   /* 16 MiB */
 };
 
 struct ring_header *ring;
@@ -33,6 +35,9 @@ struct ring_chunk *ring_chunks;
 
 /* Kernels before 5.14 cannot populate: there a smaller file is allocated whole while its descriptor is open. */
 static bool is_allocated_whole;
+
+/* Hooks must make no system call: the file is backed whole when it is made. */
+static bool is_backed_whole;
 
 static uint64_t mapped_bytes;
 
@@ -63,10 +68,10 @@ static uint64_t lay_out(struct ring_header *header, uint64_t event_bytes, unsign
     }
     header->joins = place(&off, sizeof(struct ring_join), RING_JOINS);
     header->runs = place(&off, sizeof(struct ring_run), RING_RUNS);
-    header->slots = place(&off, sizeof(struct ring_slot), SLOTS_MAX >> (shrink / 2));
-    unsigned tree_shrink = is_allocated_whole ? shrink + 4 : shrink;
-    header->log = place(&off, RING_LOG_UNIT_BYTES, LOG_UNITS_MAX >> tree_shrink);
-    header->nodes = place(&off, sizeof(struct ring_node), NODES_MAX >> tree_shrink);
+    unsigned tree_shrink = is_allocated_whole && !is_backed_whole ? shrink + 4 : shrink;
+    header->slots = place(&off, sizeof(struct ring_slot), is_backed_whole ? QUIET_THREADS_MAX : SLOTS_MAX >> (shrink / 2));
+    header->log = place(&off, RING_LOG_UNIT_BYTES, (is_backed_whole ? QUIET_LOG_UNITS_MAX : LOG_UNITS_MAX) >> tree_shrink);
+    header->nodes = place(&off, sizeof(struct ring_node), (is_backed_whole ? QUIET_NODES_MAX : NODES_MAX) >> tree_shrink);
     header->chunks = place(&off, sizeof(struct ring_chunk), event_bytes / RING_CHUNK_BYTES);
     header->file_bytes = off;
     return off;
@@ -74,7 +79,7 @@ static uint64_t lay_out(struct ring_header *header, uint64_t event_bytes, unsign
 
 /* Back a stretch of the mapping, unless all of it has been. */
 static int back(void *p, uint64_t n) {
-    return is_allocated_whole ? 0 : sys_populate(p, n);
+    return is_allocated_whole || is_backed_whole ? 0 : sys_populate(p, n);
 }
 
 /* Make bytes [0, n) of a region safe to write. Another thread may do the same at the same time. */
@@ -112,7 +117,7 @@ static int map_file(int fd, const struct ring_header *layout) {
     }
     madvise(p, layout->file_bytes,
             MADV_RANDOM); /* there is nothing to be read ahead, but the kernel would: 32 pages for one */
-    int backed = back(p, page_bytes());
+    int backed = is_allocated_whole ? 0 : sys_populate(p, is_backed_whole ? layout->file_bytes : page_bytes());
     if (backed < 0) {
         munmap(p, layout->file_bytes);
         return backed == -EINVAL ? -EINVAL : -ENOSPC;
@@ -141,17 +146,18 @@ static uint64_t size_limit(void) {
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
         most = limit.rlim_cur;
     }
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / ADDRESS_SHARE < most) {
-        most = limit.rlim_cur / ADDRESS_SHARE;
-    }
-    return most;
+    uint64_t share = sys_address_share();
+    return share < most ? share : most;
 }
 
-int ring_create(const char *path, uint64_t event_bytes, bool is_tsc) {
+int ring_create(const char *path, uint64_t event_bytes, bool is_tsc, bool is_quiet) {
     static struct ring_header layout; /* 4 KiB; not on the host's stack */
     events_wanted_bytes = event_bytes;
     layout.version = RING_VERSION;
     layout.is_clock_tsc = is_tsc;
+    layout.is_quiet = is_backed_whole = is_quiet;
+    atomic_store_explicit(&layout.is_shared, is_quiet,
+                          memory_order_relaxed); /* every event takes a number, with one slot, too */
     layout.pid = (uint32_t)sys_getpid();
     layout.uid = (uint32_t)geteuid();
     atomic_store_explicit(&layout.n_nodes, 1, memory_order_relaxed);
@@ -195,6 +201,10 @@ void ring_discard(const char *path) {
     if (mapped) {
         munmap(mapped, mapped->file_bytes);
     }
+}
+
+uint32_t ring_own_pid(void) {
+    return quiet_is_on ? ring->pid : (uint32_t)sys_getpid();
 }
 
 void ring_count_lost(enum ring_lost kind, uint64_t n) {
@@ -254,7 +264,7 @@ bool ring_replace(const char *path) {
     atomic_store(&backed_slots_bytes, 0);
     atomic_store(&backed_log_bytes, 0);
     atomic_store(&backed_nodes_bytes, 0);
-    int fd = ring_create(path, events_wanted_bytes, parent->is_clock_tsc);
+    int fd = ring_create(path, events_wanted_bytes, parent->is_clock_tsc, parent->is_quiet);
     bool is_made = fd >= 0 && copy_nodes(parent, fd);
     if (fd >= 0) {
         close(fd);
@@ -284,11 +294,6 @@ uint32_t ring_parent_slots(void) {
     return n < ring->slots.cap ? n : ring->slots.cap;
 }
 
-static bool is_address_limited(void) {
-    struct rlimit limit;
-    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-}
-
 /* A signal handler may have forked when the hook that it interrupted had just looked up its thread's state: that hook goes on in the child, with
  * what lies in the parent's ring. So that stays there, as memory of the child's own, for some more generations. */
 void ring_forget_parent(void) {
@@ -299,12 +304,13 @@ void ring_forget_parent(void) {
     static unsigned next;
     if (parent_ring) {
         if (diverted[next].start) {
-            sys_unmap(diverted[next].start, diverted[next].bytes);
+            munmap(diverted[next].start, diverted[next].bytes);
         }
         divert(parent_ring, parent_bytes);
         diverted[next].start = parent_ring;
         diverted[next].bytes = parent_bytes;
-        next = is_address_limited() ? next : (next + 1) % GENERATIONS; /* what RLIMIT_AS leaves is the host's */
+        next =
+            sys_address_share() != UINT64_MAX ? next : (next + 1) % GENERATIONS; /* what RLIMIT_AS leaves is the host's */
         parent_ring = NULL;
     }
 }
@@ -346,7 +352,7 @@ struct ring_run *ring_run_claim(void) {
 /* Ask the collector to come now when half of the chunks are taken. */
 static void note_chunk_out(void) {
     uint32_t out = atomic_fetch_add_explicit(&ring->n_chunks_out, 1, memory_order_relaxed) + 1;
-    if (out > ring->chunks.cap / 2) {
+    if (out > ring->chunks.cap / 2 && !quiet_is_on) {
         atomic_fetch_add_explicit(&ring->wake, 1, memory_order_relaxed);
         sys_futex_wake(&ring->wake);
     }
@@ -428,7 +434,7 @@ bool ring_log_append(enum ring_log_type type, uint64_t stamp, const void *head, 
     record->type = (uint16_t)type;
     record->n_units = (uint16_t)n_units;
     record->payload_bytes = head_bytes + tail_bytes;
-    record->pid = (uint32_t)sys_getpid();
+    record->pid = ring_own_pid();
     record->stamp = stamp;
     if (head_bytes) {
         memcpy(record->payload, head, head_bytes);

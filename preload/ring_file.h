@@ -24,10 +24,11 @@ extern HIDDEN struct ring_chunk *ring_chunks;
  *
  * event_bytes  size of the chunk region; made smaller if the limits of the process (RLIMIT_FSIZE, RLIMIT_AS) ask for it
  * is_tsc       stamps are the TSC
+ * is_quiet     hooks must make no system call: the regions are smaller, and all of the file is backed now
  * Returns      a descriptor above 2, close-on-exec, that the caller closes once the collector has it; or a negative error
  * Context      once, at the start
  */
-MUST_CHECK int ring_create(const char *path, uint64_t event_bytes, bool is_tsc);
+MUST_CHECK int ring_create(const char *path, uint64_t event_bytes, bool is_tsc, bool is_quiet);
 
 /* Take back what ring_create() did, when no collector could be started. */
 void ring_discard(const char *path);
@@ -49,6 +50,9 @@ struct ring_join *ring_join_claim(struct ring_header *of);
 
 /* Claim a place among this ring's runs. Returns NULL if all are taken. */
 struct ring_run *ring_run_claim(void);
+
+/* The process's id. When quiet, of the ring's: of a vfork child its parent's. */
+uint32_t ring_own_pid(void);
 
 /* Count what could not be recorded. */
 void ring_count_lost(enum ring_lost kind, uint64_t n);

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "arch.h"
+#include "clock.h"
 #include "sys.h"
 
 enum {
@@ -61,7 +61,7 @@ static int64_t next_distance(struct sample_state *s) {
 }
 
 void sample_begin(struct sample_state *s) {
-    s->random += (uint64_t)s ^ arch_tsc_before() * 0xC2B2AE3D27D4EB4Fu;
+    s->random += (uint64_t)s ^ clock_before() * 0xC2B2AE3D27D4EB4Fu;
     s->bytes_left = next_distance(s);
 }
 

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "arch.h"
+#include "quiet.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -26,7 +28,12 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-enum { MESSAGE_BYTES = 1024, LOWEST_ADDRESS = 4096 };
+enum {
+    MESSAGE_BYTES = 1024,
+    LOWEST_ADDRESS = 4096,
+    ADDRESS_SHARE = 32, /* of RLIMIT_AS at most one such part */
+    STATUS_BYTES = 4096,
+};
 
 static bool is_stderr_open;
 
@@ -35,6 +42,9 @@ static long call(long number, long a, long b, long c, long d) {
 }
 
 void *sys_map_private(size_t size_bytes) {
+    if (quiet_is_on) {
+        return quiet_take(size_bytes);
+    }
     int saved = errno;
     void *p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     errno = saved;
@@ -42,6 +52,10 @@ void *sys_map_private(size_t size_bytes) {
 }
 
 void sys_unmap(void *p, size_t size_bytes) {
+    if (quiet_is_on) {
+        quiet_give_back(p, size_bytes);
+        return;
+    }
     int saved = errno;
     munmap(p, size_bytes);
     errno = saved;
@@ -88,6 +102,9 @@ bool sys_thread_exists(int pid, int tid) {
 /* rt_sigprocmask reads the set before it finds that "how" is nonsense (as in abseil's AddressIsReadable). No filter forbids it. A set at NULL
  * is none, and not read. */
 bool sys_is_readable(uint64_t address) {
+    if (quiet_is_on) {
+        return false;
+    }
     return address >= LOWEST_ADDRESS && call(SYS_rt_sigprocmask, ~0l, (long)address, 0, sizeof(uint64_t)) != -EFAULT;
 }
 
@@ -126,6 +143,19 @@ bool sys_on_alternate_stack(void) {
     bool is_on = sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_ONSTACK);
     errno = saved;
     return is_on;
+}
+
+uint64_t sys_address_share(void) {
+    struct rlimit limit;
+    bool is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return is_limited ? limit.rlim_cur / ADDRESS_SHARE : UINT64_MAX;
+}
+
+bool sys_has_filter(void) {
+    static char status[STATUS_BYTES];
+    ssize_t n = sys_read_file("/proc/self/status", status, sizeof status - 1);
+    status[n > 0 ? n : 0] = '\0';
+    return strstr(status, "\nSeccomp:\t2") != NULL;
 }
 
 ssize_t sys_read_file(const char *path, void *buf, size_t cap) {

@@ -13,7 +13,8 @@
 
 #include "attributes.h"
 
-/* Zeroed private memory straight from the kernel; pages are taken when touched. NULL on failure. Never given back. */
+/* Zeroed private memory straight from the kernel; pages are taken when touched. NULL on failure. When hooks must be quiet (quiet.h) it comes
+ * from their reserve. */
 MUST_CHECK void *sys_map_private(size_t size_bytes);
 
 /* Give back what sys_map_private gave. */
@@ -41,7 +42,7 @@ bool sys_process_exists(int pid);
 /* Whether thread tid of process pid exists. */
 bool sys_thread_exists(int pid, int tid);
 
-/* Whether the 8 bytes at address can be read, without reading them: the kernel says so. */
+/* Whether the 8 bytes at address can be read, without reading them: the kernel says so. When hooks must be quiet, never. */
 bool sys_is_readable(uint64_t address);
 
 /* Copy memory of this process that may be gone. Returns the bytes that could be copied from the start on, or a negative error. */
@@ -57,6 +58,12 @@ uint64_t sys_real_ns(void);
 
 /* Whether the thread runs on its alternate signal stack right now. */
 bool sys_on_alternate_stack(void);
+
+/* What the shim may take of the address space for one purpose: a small share of RLIMIT_AS, for that is the host's. */
+uint64_t sys_address_share(void);
+
+/* Whether a seccomp filter is on, as far as /proc says. */
+bool sys_has_filter(void);
 
 /* Read a small file (of /proc) whole. Returns its length, at most cap, or a negative error. */
 ssize_t sys_read_file(const char *path, void *buf, size_t cap);

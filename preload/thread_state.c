@@ -4,8 +4,10 @@
 #include <errno.h>
 
 #include "lifecycle.h"
+#include "quiet.h"
 #include "ring_file.h"
 #include "sys.h"
+#include "unwind_step.h"
 
 enum {
     PROBES = 4, /* old slots a new thread looks at; more than one each, so that slots are found faster than threads made */
@@ -20,9 +22,29 @@ extern void *__libc_stack_end; /* of the main thread; set by the dynamic linker 
 static struct thread_state **states; /* by slot */
 static _Atomic uint32_t next_probe;
 
-int thread_states_init(void) {
+static size_t scratch_bytes(uint32_t cap) {
+    size_t kept_bytes = sizeof(struct kept_frame) + KEPT_WORDS_PER_FRAME * (sizeof(struct kept_word) + sizeof(uint32_t));
+    return (cap + 1) * sizeof(struct unwound_frame) + (cap + 1) * kept_bytes;
+}
+
+/* Map n states at once; where there is not enough memory for all, as many as there is for. */
+static bool map_states(uint32_t n) {
+    size_t bytes = sizeof(struct thread_state) + scratch_bytes(FRAMES_FIRST);
+    bytes = (bytes + ARCH_PAGE_BYTES - 1) / ARCH_PAGE_BYTES * ARCH_PAGE_BYTES;
+    char *all = NULL;
+    while (n > 0 && (n * bytes > sys_address_share() || !(all = sys_map_private(n * bytes)))) {
+        n /= 2;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        states[i] = (struct thread_state *)(all + i * bytes);
+        sys_wipe_on_fork(states[i], ARCH_PAGE_BYTES);
+    }
+    return n > 0;
+}
+
+int thread_states_init(bool is_quiet) {
     states = sys_map_private(ring->slots.cap * sizeof *states);
-    return states ? 0 : -ENOMEM;
+    return states && (!is_quiet || map_states(QUIET_THREADS_MAX)) ? 0 : -ENOMEM;
 }
 
 void thread_states_log_cuts(uint64_t mark) {
@@ -49,10 +71,16 @@ void thread_states_begin_child(void) {
 
 /* The thread's own stack ends here. pthread_getattr_np would know, but takes locks and allocates. */
 static uint64_t own_stack_high(int tid) {
-    if (tid == sys_getpid()) {
+    if ((uint32_t)tid == ring_own_pid()) {
         return (uint64_t)__libc_stack_end;
     }
     return (uint64_t)__builtin_thread_pointer(); /* a thread's control block stands above its stack */
+}
+
+/* Whether the owner of a slot still lives. */
+static bool is_owned(const struct ring_slot *slot, int pid, uint32_t owner) {
+    return quiet_is_on ? atomic_load_explicit(&slot->gone_tid, memory_order_acquire) != owner
+                       : sys_thread_exists(pid, (int)owner);
 }
 
 /* Take over the slot of a dead thread. Returns its index, or the region's cap if the few looked at are all alive. */
@@ -63,19 +91,15 @@ static uint32_t reclaim_slot(int pid, int tid) {
         struct ring_slot *slot = &ring_slots[index];
         uint32_t owner = atomic_load_explicit(&slot->tid, memory_order_acquire);
         /* A live slot with this thread's own id is that of a predecessor, or of the state this one is nested in. */
-        if (owner == 0 || !states[index] || (int)owner == tid || sys_thread_exists(pid, (int)owner)) {
+        if (owner == 0 || !states[index] || (int)owner == tid || is_owned(slot, pid, owner)) {
             continue;
         }
         if (atomic_compare_exchange_strong(&slot->tid, &owner, (uint32_t)tid)) {
+            atomic_store_explicit(&slot->gone_tid, 0, memory_order_relaxed);
             return index;
         }
     }
     return ring->slots.cap;
-}
-
-static size_t scratch_bytes(uint32_t cap) {
-    size_t kept_bytes = sizeof(struct kept_frame) + KEPT_WORDS_PER_FRAME * (sizeof(struct kept_word) + sizeof(uint32_t));
-    return (cap + 1) * sizeof(struct unwound_frame) + (cap + 1) * kept_bytes;
 }
 
 static const uint64_t always_zero = 0;
@@ -117,20 +141,22 @@ uint64_t *thread_frame_ips(struct thread_state *t) {
 /* Memory of a state, wiped by the kernel in fork children. */
 static struct thread_state *map_state(uint32_t index) {
     struct thread_state *t = states[index];
-    if (!t) {
+    if (!t && !quiet_is_on) {
         t = sys_map_private(sizeof *t + scratch_bytes(FRAMES_FIRST));
         if (t) {
             sys_wipe_on_fork(t, ARCH_PAGE_BYTES); /* where that cannot be, lifecycle has a fork handler */
-            set_scratch(t, t + 1, FRAMES_FIRST);
         }
         states[index] = t;
+    }
+    if (t && !t->scratch) {
+        set_scratch(t, t + 1, FRAMES_FIRST);
     }
     return t;
 }
 
 static struct thread_state *state_new(void) {
-    int tid = sys_gettid();
-    if ((uint32_t)sys_getpid() != ring->pid) {
+    int tid = quiet_is_on ? quiet_thread_id() : sys_gettid();
+    if (ring_own_pid() != ring->pid) {
         ring_count_lost(RING_LOST_NO_SLOT, 1); /* a vfork child in its parent's memory: the slot would outlive its owner */
         return NULL;
     }
@@ -166,7 +192,7 @@ static struct thread_state *state_new(void) {
     t->cursor = NULL;
     t->limit = NULL; /* the first event finds no room and opens a chunk of this thread's own behind the former owner's */
     uint64_t own_high = own_stack_high(tid);
-    t->bounds = (struct unwind_bounds){.own_low = own_high, .own_high = own_high};
+    t->bounds = (struct unwind_bounds){.own_low = quiet_is_on ? quiet_stack_low(own_high) : own_high, .own_high = own_high};
     t->n_outer = 0;
     t->nested = NULL;
     t->is_libunwind_ready = false;
@@ -192,9 +218,14 @@ struct thread_state *thread_attach(void) {
     return t;
 }
 
+bool thread_may_be_on_alternate_stack(const struct thread_state *t, uint64_t sp) {
+    return quiet_is_on ? !unwind_is_own(&t->bounds, sp, sp) : sys_on_alternate_stack();
+}
+
 /* A hook cannot still be running if code runs above it on the same stack: somebody jumped out of it. */
 static bool is_abandoned(const struct thread_state *t, uint64_t sp) {
-    return sp >= t->hook_sp && t->hook_sp < t->bounds.own_high && sp <= t->bounds.own_high && !sys_on_alternate_stack();
+    return sp >= t->hook_sp && t->hook_sp < t->bounds.own_high && sp <= t->bounds.own_high &&
+           !thread_may_be_on_alternate_stack(t, sp);
 }
 
 /* All states are taken: find one whose hook has been left for good. Only now, because what looks like it may be a stack inside

@@ -94,10 +94,14 @@ uint64_t *thread_frame_ips(struct thread_state *t);
  * the stamp of the fork's mark; who has done nothing since is left out. Context: as below, and the parent's ring is still there */
 void thread_states_log_cuts(uint64_t mark);
 
+/* Whether the code at sp may be running on an alternate signal stack. When hooks must be quiet, it is not only where the stack is the thread's own. */
+bool thread_may_be_on_alternate_stack(const struct thread_state *t, uint64_t sp);
+
 /* In a fork child with a new ring: have the states of the parent's threads for those to come. Context: no other thread, no hook under way */
 void thread_states_begin_child(void);
 
-/* Before the first thread_attach(): prepare the table of states. Returns 0 or a negative error. */
-MUST_CHECK int thread_states_init(void);
+/* Before the first thread_attach(): prepare the table of states; is_quiet: and the states (as many as there is memory for).
+ * Returns 0 or a negative error. */
+MUST_CHECK int thread_states_init(bool is_quiet);
 
 #endif

@@ -16,6 +16,7 @@ static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
     enum unwind_result result = UNWIND_CALLER;
     uint32_t n = 0;
     bool is_elsewhere = unwind_begin(&t->bounds, c.sp);
+    t->bounds.is_cut = false;
     while (result == UNWIND_CALLER && n < RING_FRAMES_MAX) {
         ip[n++] = c.ip;
         last = (struct unwound_frame){.at = c, .rule = cfi_rule(c.ip)};
@@ -25,7 +26,7 @@ static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
     if (is_elsewhere && !is_interrupted) {
         unwind_settle(&t->bounds, caller.sp, &last);
     }
-    if (result == UNWIND_CUT || result == UNWIND_CALLER) {
+    if (result == UNWIND_CUT || result == UNWIND_CALLER || t->bounds.is_cut) {
         ring_count_lost(RING_LOST_CUT_STACKS, 1);
     }
     return stack_intern(stack_root(), ip, n);

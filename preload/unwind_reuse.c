@@ -172,8 +172,10 @@ ALWAYS_INLINE uint32_t keep_found(struct thread_state *t, const struct found *fo
 }
 
 /* Forget the kept stack where it says nothing about stacks that begin here. */
-ALWAYS_INLINE void check_kept(struct kept_stack *kept, uint32_t root, bool is_elsewhere) {
+ALWAYS_INLINE void check_kept(struct thread_state *t, uint32_t root, bool is_elsewhere) {
+    struct kept_stack *kept = &t->kept;
     if (UNLIKELY(kept->root != root || kept->is_elsewhere != is_elsewhere)) {
+        t->bounds.is_cut = false;
         kept->root = root;
         kept->is_elsewhere = is_elsewhere;
         kept->n_frames = 0;
@@ -187,13 +189,14 @@ uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
     uint32_t root;
     do {
         root = stack_root();
-        check_kept(kept, root, is_elsewhere);
+        check_kept(t, root, is_elsewhere);
         found = unwind_new(t, caller);
         /* The root changes when a module of this stack turns out to be another than before. */
     } while (UNLIKELY(stack_root() != root) || (UNLIKELY(!fits(t, &found)) && make_room(t)));
     if (UNLIKELY(found.n_kept == 0)) {
         kept->is_full = found.end == UNWIND_CALLER;
-        kept->is_cut = kept->is_full || found.end == UNWIND_CUT;
+        kept->is_cut = kept->is_full || found.end == UNWIND_CUT || t->bounds.is_cut;
+        t->bounds.is_cut = false;
     }
     if (UNLIKELY(kept->is_cut)) {
         ring_count_lost(RING_LOST_CUT_STACKS, 1);

@@ -1,6 +1,7 @@
 /* unwind_step.c - the rare kinds of frames; see unwind_step.h. */
 #include "unwind_step.h"
 
+#include "quiet.h"
 #include "sys.h"
 
 enum {
@@ -12,6 +13,16 @@ static uint64_t page_of(uint64_t address) {
     return address & ~(uint64_t)(ARCH_PAGE_BYTES - 1);
 }
 
+/* When quiet, nobody can be asked: what is readable is where hooks are running, up to the caller's own return address. */
+COLD void unwind_begin_elsewhere(struct unwind_bounds *bounds, uint64_t sp) {
+    bounds->low = bounds->high = 0;
+    bounds->is_cut = false;
+    if (quiet_is_on) {
+        bounds->low = page_of((uint64_t)__builtin_frame_address(0));
+        bounds->high = page_of(sp - 1) + ARCH_PAGE_BYTES;
+    }
+}
+
 COLD bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
     for (uint64_t page = page_of(low); page < high; page += ARCH_PAGE_BYTES) {
         bool is_known = (page >= bounds->low && page < bounds->high) || unwind_is_own(bounds, page, page + ARCH_PAGE_BYTES);
@@ -19,6 +30,7 @@ COLD bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high) 
             continue;
         }
         if (!sys_is_readable(page)) {
+            bounds->is_cut = quiet_is_on;
             return false;
         }
         bounds->low = page == bounds->high ? bounds->low : page;
@@ -28,6 +40,9 @@ COLD bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high) 
 }
 
 COLD bool unwind_settle(struct unwind_bounds *bounds, uint64_t sp, const struct unwound_frame *outermost) {
+    if (quiet_is_on && bounds->own_low < bounds->own_high) {
+        return false; /* known from the start, exactly */
+    }
     uint64_t known = bounds->own_low < bounds->own_high ? bounds->own_low : bounds->own_high - STATIC_TLS_MAX;
     uint64_t end = outermost->at.sp;
     if (cfi_rule_kind(outermost->rule) != CFI_END || sp > end || end < known || end >= bounds->own_high) {

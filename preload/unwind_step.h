@@ -47,11 +47,14 @@ ALWAYS_INLINE bool unwind_is_own(const struct unwind_bounds *bounds, uint64_t lo
     return LIKELY(low - bounds->own_low < bounds->own_high - bounds->own_low) && high <= bounds->own_high;
 }
 
+/* The rare half of unwind_begin(). */
+void unwind_begin_elsewhere(struct unwind_bounds *bounds, uint64_t sp);
+
 /* Begin a capture at sp. Returns whether that is elsewhere than on the known part of the thread's own stack. */
 ALWAYS_INLINE bool unwind_begin(struct unwind_bounds *bounds, uint64_t sp) {
     bool is_elsewhere = UNLIKELY(!unwind_is_own(bounds, sp, sp + 8));
     if (is_elsewhere) {
-        bounds->low = bounds->high = 0;
+        unwind_begin_elsewhere(bounds, sp);
     }
     return is_elsewhere;
 }

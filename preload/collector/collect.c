@@ -23,6 +23,7 @@ enum {
     STRETCH_BLOCKS = 32,              /* from checkpoint to checkpoint: FORMAT.md's most */
     SLEEP_LEAST_NS = 2 * NS_PER_MS,
     SLEEP_MOST_NS = 20 * NS_PER_MS,
+    SLEEP_QUIET_NS = 5 * NS_PER_MS, /* where hooks wake nobody */
     POLL_EVENTS = 32768,   /* a poll should find as many: each starts with cold caches (cc1: 76 ns an event with polls
                               of 1,200 events, 65 with 5,000, 60 with 19,000), and what lies longer in the ring is cold, too */
     HURRY_EVENTS = 262144, /* a poll that finds as many is not followed by a sleep at all */
@@ -223,6 +224,15 @@ static void settle(uint64_t read_ns) {
     while (clock_mono_ns() - read_ns < RING_SETTLE_NS) {
         clock_pause();
     }
+}
+
+static bool is_any_quiet(const struct collector *c) {
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        if (c->targets[i]->ring.is_quiet && !c->targets[i]->is_finished) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* As long as it takes for POLL_EVENTS to come if they come as fast as the last ones did. */
@@ -455,9 +465,10 @@ static uint64_t poll_targets(struct collector *c, uint64_t settled_stamp, uint64
     for (uint32_t i = 0; i < c->n_targets; i++) {
         struct target *t = c->targets[i];
         if (t->is_started && !t->is_finished) {
-            atomic_store_explicit(&t->ring.header->recent_stamp, stamp, memory_order_relaxed);
+            ring_map_set_clock(&t->ring, stamp);
             ring_reader_observe(&t->reader, settled_stamp, stamp, now_ns);
             n_events += drain(c, t, false);
+            target_free_slots(t, now_ns);
         }
     }
     return n_events;
@@ -477,6 +488,7 @@ static void follow(struct collector *c) {
         sleep_ns = next_sleep(sleep_ns, n_events);
         renew(c);
         if (n_events < HURRY_EVENTS) {
+            sleep_ns = is_any_quiet(c) && sleep_ns > SLEEP_QUIET_NS ? SLEEP_QUIET_NS : sleep_ns;
             sleep_until_woken(c, wake_seen, sleep_ns);
         }
     }

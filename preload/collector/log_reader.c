@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "mapped_file.h"
+
 enum { WAIT_NS = 1000 * 1000 * 1000 };
 
 void log_reader_init(struct log_reader *l, const struct ring_map *ring) {
@@ -70,8 +72,14 @@ static void module_record(const struct log_reader *l, struct byte_reader *r, str
     trace_records_number(records, m.bias);
     trace_records_number(records, m.start);
     trace_records_number(records, m.end);
-    trace_records_bytes(records, build_id, m.build_id_bytes);
-    take_string(r, records);
+    struct mapped_file seen;
+    if (m.is_unseen && mapped_file_find(l->ring->pid, m.start, &seen)) {
+        trace_records_bytes(records, seen.build_id, seen.build_id_bytes);
+        trace_records_string(records, seen.path);
+    } else {
+        trace_records_bytes(records, build_id, m.build_id_bytes);
+        take_string(r, records);
+    }
     trace_records_end(records);
 }
 

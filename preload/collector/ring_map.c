@@ -53,6 +53,7 @@ static void regions_take(struct ring_map *ring, uint8_t *base, const struct ring
     ring->start_real_ns = h->start_real_ns;
     ring->pid = h->pid;
     ring->is_clock_tsc = h->is_clock_tsc != 0;
+    ring->is_quiet = h->is_quiet != 0;
 }
 
 const char *ring_map_attach(struct ring_map *ring, int fd) {
@@ -88,6 +89,17 @@ void ring_map_detach(struct ring_map *ring) {
         munmap(ring->header, ring->mapped_bytes);
     }
     *ring = (struct ring_map){0};
+}
+
+void ring_map_set_clock(const struct ring_map *ring, uint64_t stamp) {
+    _Atomic uint64_t *clock = &ring->header->recent_stamp;
+    if (!ring->is_quiet) {
+        atomic_store_explicit(clock, stamp, memory_order_relaxed);
+        return;
+    }
+    uint64_t seen = atomic_load_explicit(clock, memory_order_relaxed);
+    while (seen < stamp && !atomic_compare_exchange_weak(clock, &seen, stamp)) {
+    }
 }
 
 void ring_map_count_lost(const struct ring_map *ring, enum ring_lost kind, uint64_t n) {

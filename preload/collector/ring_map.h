@@ -25,6 +25,7 @@ struct ring_map {
     uint64_t start_stamp, start_mono_ns, start_real_ns;
     uint32_t pid;
     int is_clock_tsc;
+    int is_quiet; /* its hooks make no system call: see ring.h */
     size_t mapped_bytes;
 };
 
@@ -36,6 +37,9 @@ struct ring_map {
 const char *ring_map_attach(struct ring_map *ring, int fd) MUST_CHECK;
 
 void ring_map_detach(struct ring_map *ring);
+
+/* Show the hooks the clock's reading. What quiet hooks count never goes back. */
+void ring_map_set_clock(const struct ring_map *ring, uint64_t stamp);
 
 /* Add to one of the counters that are the collector's. */
 void ring_map_count_lost(const struct ring_map *ring, enum ring_lost kind, uint64_t n);

@@ -1,9 +1,14 @@
 /* target.c - see target.h. */
 #include "target.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "memory.h"
+
+enum { SLOTS_CHECK_NS = 10 * 1000 * 1000 };
 
 void target_init(struct target *t, const struct ring_map *ring, uint32_t id, uint32_t watched_pid,
                  const struct target_space *space) {
@@ -91,6 +96,24 @@ bool target_is_alive(struct target *t, bool must_check) {
         t->execed_ns = clock_mono_ns();
     }
     return !t->has_execed;
+}
+
+void target_free_slots(struct target *t, uint64_t now_ns) {
+    if (!t->ring.is_quiet || now_ns - t->slots_checked_ns < SLOTS_CHECK_NS) {
+        return;
+    }
+    t->slots_checked_ns = now_ns;
+    for (uint32_t i = 0; i < t->reader.n_slots; i++) {
+        struct ring_slot *slot = &t->ring.slots[i];
+        uint32_t tid = atomic_load_explicit(&slot->tid, memory_order_acquire);
+        if (tid == 0 || atomic_load_explicit(&slot->gone_tid, memory_order_relaxed) == tid) {
+            continue;
+        }
+        if (syscall(SYS_tgkill, (pid_t)t->ring.pid, (pid_t)tid, 0) != 0 && errno == ESRCH) {
+            atomic_store_explicit(&slot->gone_tid, tid,
+                                  memory_order_release); /* only now may another thread have the slot */
+        }
+    }
 }
 
 bool target_may_return(const struct target *t, uint64_t patience_ns) {

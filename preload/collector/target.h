@@ -48,6 +48,7 @@ struct target {
     bool is_dead;                    /* nothing more can come from it */
     bool is_started;                 /* its PROCESS record is there, and its events are read */
     bool is_finished;                /* all is read and told; it stays while others may join by its ring */
+    uint64_t slots_checked_ns;       /* when target_free_slots() last looked */
 
     uint64_t resident_bytes, peak_bytes; /* as last seen */
     uint64_t memory_written[2];
@@ -90,6 +91,9 @@ void target_forget_blocks(struct target *t);
 
 /* Whether anything more can come from it. must_check: whether it has called exec is asked for, too (that it has joined anew tells this as well). */
 bool target_is_alive(struct target *t, bool must_check);
+
+/* Quiet hooks cannot ask whether the owner of a slot still lives: mark those slots whose owner is gone. */
+void target_free_slots(struct target *t, uint64_t now_ns);
 
 /* Whether the program that it has become may still join. */
 bool target_may_return(const struct target *t, uint64_t patience_ns);

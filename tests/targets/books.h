@@ -179,17 +179,27 @@ static inline void books_line(const char *kind, const struct book *b) {
                                (unsigned long)b->unreleased_bytes, (unsigned long)b->unreleased_blocks, temporary, peak));
 }
 
+/* Open the file now, for programs that cannot do so at the end, nor close it. */
+static inline void books_open_file(void) {
+    if (books_path[0]) {
+        books_fd = open(books_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (books_fd < 0) {
+            _exit(98);
+        }
+    }
+}
+
 /* Write the books. Nothing may be booked afterwards. Sites that were never used are left out. */
 static inline void books_close(void) {
     struct book total;
+    int is_open = books_fd >= 0;
     memset(&total, 0, sizeof total);
     total.function = "";
     if (!books_path[0]) {
         return;
     }
-    books_fd = open(books_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (books_fd < 0) {
-        _exit(98);
+    if (!is_open) {
+        books_open_file();
     }
     for (int i = 0; i < n_books; i++) {
         struct book *b = &books[i];
@@ -206,7 +216,9 @@ static inline void books_close(void) {
     }
     total.peak = books_peak;
     books_line("total", &total);
-    close(books_fd);
+    if (!is_open) {
+        close(books_fd);
+    }
 }
 
 static inline uint64_t books_random(uint64_t *state) {

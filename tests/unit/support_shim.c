@@ -26,7 +26,7 @@ bool lifecycle_is_fork_child(void) {
 void support_make_ring(void) {
     char path[64];
     snprintf(path, sizeof path, "/tmp/seep-unit-%d.ring", (int)getpid());
-    int fd = ring_create(path, 4 << 20, true);
+    int fd = ring_create(path, 4 << 20, true, false);
     unlink(path);
     if (fd < 0) {
         printf("Bail out! cannot make %s: %d\n", path, fd);

@@ -117,6 +117,11 @@ ALWAYS_INLINE long arch_syscall(long number, long a, long b, long c, long d, lon
                                                             ".size syscall, . - syscall\n"                                 \
                                                             ".popsection\n")
 
+/* One turn of a loop that waits for another core. */
+ALWAYS_INLINE void arch_pause(void) {
+    __builtin_ia32_pause();
+}
+
 _Static_assert(__builtin_offsetof(ucontext_t, uc_mcontext.gregs[REG_RIP]) + 8 <= ARCH_SIGNAL_FRAME_BYTES, "frame");
 
 /* Where the kernel's signal frame at sp (its ucontext) keeps the registers of the code that was interrupted. */

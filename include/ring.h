@@ -306,7 +306,8 @@ struct ring_log_module {
     uint64_t start; /* mapped range */
     uint64_t end;
     uint32_t build_id_bytes; /* 0 = has none */
-    uint32_t is_unseen; /* 1: the hook could not look; its build-id and its full path are for the collector to find out */
+    /* 1: the path's directory is the one that the process started in, since the hook could not ask; the collector may know better */
+    uint32_t is_path_guessed;
 };
 
 /* After a dlclose: addresses may mean something else now, so stacks start at a new root. */

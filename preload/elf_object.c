@@ -55,8 +55,59 @@ bool elf_object_at(uint64_t pc, struct elf_object *o, bool wants_name) {
     if (wants_name && found.dlfo_link_map) {
         o->bias = found.dlfo_link_map->l_addr;
         o->name = found.dlfo_link_map->l_name;
+        o->map = found.dlfo_link_map;
     }
     return true;
+}
+
+/* ---- program headers ---- */
+
+enum {
+    MAP_BYTES = 1024, /* how much of the loader's record is looked through; it is larger */
+    COUNT_BEHIND = 16,
+};
+
+/* Where in the loader's record of an object {program headers, entry, number of headers} stand; 0 = not known.
+ * Source: glibc, include/link.h (l_phdr, l_entry, l_phnum), and elf/dl-find_object.c, which reads the headers of each object. */
+static size_t headers_off;
+
+static bool has_headers_at(const char *map, size_t off, const struct dl_phdr_info *info) {
+    return *(const ElfW(Phdr) *const *)(map + off) == info->dlpi_phdr &&
+           *(const ElfW(Half) *)(map + off + COUNT_BEHIND) == info->dlpi_phnum;
+}
+
+/* The first object says where, and all others must agree. */
+static int learn_from(struct dl_phdr_info *info, size_t size, void *is_first) {
+    (void)size;
+    struct elf_object o;
+    const ElfW(Phdr) *load = info->dlpi_phdr;
+    while (load < info->dlpi_phdr + info->dlpi_phnum && load->p_type != PT_LOAD) {
+        load++;
+    }
+    if (load == info->dlpi_phdr + info->dlpi_phnum || !elf_object_at(info->dlpi_addr + load->p_vaddr, &o, true) || !o.map) {
+        return 0;
+    }
+    size_t off = *(bool *)is_first ? sizeof(struct link_map) : headers_off;
+    while (*(bool *)is_first && off + COUNT_BEHIND < MAP_BYTES && !has_headers_at(o.map, off, info)) {
+        off += sizeof(void *);
+    }
+    *(bool *)is_first = false;
+    headers_off = off + COUNT_BEHIND < MAP_BYTES && has_headers_at(o.map, off, info) ? off : 0;
+    return headers_off == 0;
+}
+
+void elf_object_learn(void) {
+    bool is_first = true;
+    dl_iterate_phdr(learn_from, &is_first);
+}
+
+uint32_t elf_object_headers(const struct elf_object *object, const ElfW(Phdr) * *headers) {
+    if (headers_off == 0 || !object->map) {
+        return 0;
+    }
+    const char *map = object->map;
+    *headers = *(const ElfW(Phdr) *const *)(map + headers_off);
+    return *(const ElfW(Half) *)(map + headers_off + COUNT_BEHIND);
 }
 
 uint64_t elf_name_hash(const char *name) {

@@ -2,6 +2,7 @@
 #ifndef SEEP_ELF_OBJECT_H
 #define SEEP_ELF_OBJECT_H
 
+#include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -9,6 +10,7 @@
 struct elf_object {
     uint64_t start, end, bias;
     const uint8_t *eh_frame_hdr; /* NULL: it has none */
+    const void *map;             /* the loader's own record; NULL without wants_name */
     uint64_t identity;           /* of the loader's own record, to tell a successor at the same address */
     const char
         *name; /* the loader's: only to be looked at while the object cannot go, because it has a frame on this stack */
@@ -22,6 +24,13 @@ struct elf_object {
  *          takes the loader's
  */
 bool elf_object_at(uint64_t pc, struct elf_object *object, bool wants_name);
+
+/* Find out where the loader keeps what elf_object_headers() returns; without it nothing is. Context: once, at the start */
+void elf_object_learn(void);
+
+/* The program headers of an object found with wants_name, without asking the kernel whether they can be read: the loader has read them there itself. Returns their
+ * number, 0 where that is not known. */
+uint32_t elf_object_headers(const struct elf_object *object, const ElfW(Phdr) * *headers);
 
 /* FNV-1a (Fowler, Noll, Vo) of a name. */
 uint64_t elf_name_hash(const char *name);

@@ -354,7 +354,7 @@ static COLD bool start(void) {
     }
     bool is_tracing = begin();
     if (is_tracing && config.is_quiet) {
-        modules_note_all();
+        modules_prepare_quiet();
         quiet_is_on = true;
     }
     atomic_store(&state, is_tracing ? LIFECYCLE_TRACING : LIFECYCLE_OFF);

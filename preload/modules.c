@@ -36,6 +36,7 @@ static struct module *table;
 static _Atomic uint32_t n_modules;
 static _Atomic uint32_t n_entering; /* threads that are entering a module right now, or were killed doing it */
 static _Atomic uint32_t epoch;
+static char start_folder[PATH_BYTES / 2]; /* where hooks may not ask for the present one */
 
 int modules_init(void) {
     table = sys_map_private(sizeof *table << TABLE_BITS);
@@ -61,6 +62,32 @@ static uint32_t build_id_in_notes(const uint8_t *notes, uint64_t n, uint8_t *id)
         n -= all;
     }
     return 0;
+}
+
+/* Whether the file's own bytes of that segment are loaded and can be read, as far as the headers say. */
+static bool is_loaded(const ElfW(Phdr) * headers, uint32_t n, const ElfW(Phdr) * segment) {
+    for (uint32_t i = 0; i < n; i++) {
+        const ElfW(Phdr) *load = &headers[i];
+        if (load->p_type == PT_LOAD && (load->p_flags & PF_R) && segment->p_vaddr >= load->p_vaddr &&
+            segment->p_vaddr - load->p_vaddr <= load->p_filesz &&
+            segment->p_filesz <= load->p_filesz - (segment->p_vaddr - load->p_vaddr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same as below, when the kernel must not be asked. */
+static uint32_t read_build_id_quietly(const struct elf_object *o, uint8_t *id) {
+    const ElfW(Phdr) * headers;
+    uint32_t n = elf_object_headers(o, &headers), bytes = 0;
+    for (uint32_t i = 0; i < n && bytes == 0; i++) {
+        if (headers[i].p_type == PT_NOTE && is_loaded(headers, n, &headers[i])) {
+            const uint8_t *notes = (const uint8_t *)(o->bias + headers[i].p_vaddr); /* NOLINT(performance-no-int-to-ptr) */
+            bytes = build_id_in_notes(notes, headers[i].p_filesz, id);
+        }
+    }
+    return bytes;
 }
 
 /* The build-id of a mapped object, from its program headers in memory. Returns its length, 0 if it has none. */
@@ -97,18 +124,22 @@ static bool append_relative(const void *head, uint32_t head_bytes, const char *n
     }
     int saved = errno;
     struct text text = text_over(path, PATH_BYTES);
-    if (getcwd(path, PATH_BYTES / 2)) {
+    if (quiet_is_on) {
+        text_add(&text, start_folder);
+        text_add(&text, "/");
+    } else if (getcwd(path, PATH_BYTES / 2)) {
         text.n = strlen(path);
         text_add(&text, "/");
     }
     errno = saved;
-    text_add(&text, name);
+    text_add(&text, name[0] == '.' && name[1] == '/' ? name + 2 : name);
     bool is_logged = append_module(head, head_bytes, path);
     sys_unmap(path, PATH_BYTES);
     return is_logged;
 }
 
 static void log_module(const struct module *module, const struct elf_object *o, const uint8_t *id, uint32_t id_bytes) {
+    bool is_relative = o->name[0] && o->name[0] != '/' && strchr(o->name, '/');
     struct {
         struct ring_log_module fixed;
         uint8_t id[BUILD_ID_MAX];
@@ -117,11 +148,10 @@ static void log_module(const struct module *module, const struct elf_object *o, 
                         .bias = o->bias,
                         .start = o->start,
                         .end = o->end,
-                        .build_id_bytes = id_bytes,
-                        .is_unseen = quiet_is_on}};
+                        .build_id_bytes = id_bytes}};
     memcpy(head.id, id, id_bytes);
     uint32_t head_bytes = (uint32_t)sizeof head.fixed + id_bytes;
-    bool is_relative = !quiet_is_on && o->name[0] && o->name[0] != '/' && strchr(o->name, '/');
+    head.fixed.is_path_guessed = is_relative && quiet_is_on;
     bool is_logged = !o->name[0]   ? append_module(&head, head_bytes, lifecycle_executable())
                      : is_relative ? append_relative(&head, head_bytes, o->name)
                                    : append_module(&head, head_bytes, o->name);
@@ -164,7 +194,7 @@ static COLD void note_object(const struct elf_object *o) {
         }
         atomic_fetch_add(&n_entering, 1);
         uint8_t id[BUILD_ID_MAX];
-        uint32_t id_bytes = read_build_id(o, id);
+        uint32_t id_bytes = quiet_is_on ? read_build_id_quietly(o, id) : read_build_id(o, id);
         atomic_store_explicit(&module->start, o->start, memory_order_relaxed);
         module->end = o->end;
         module->identity = o->identity;
@@ -201,7 +231,11 @@ static int note_loaded(struct dl_phdr_info *info, size_t size, void *unused) {
     return 0;
 }
 
-void modules_note_all(void) {
+void modules_prepare_quiet(void) {
+    if (!getcwd(start_folder, sizeof start_folder)) {
+        start_folder[0] = '\0';
+    }
+    elf_object_learn();
     dl_iterate_phdr(note_loaded, NULL);
 }
 

@@ -20,8 +20,8 @@ struct module_view {
 /* Make the table. Returns 0 or a negative error. Context: once, at the start. */
 MUST_CHECK int modules_init(void);
 
-/* Enter all that are loaded, as long as the kernel may still be asked about them. Context: at the start */
-void modules_note_all(void);
+/* As long as the kernel may still be asked: enter all that are loaded, and learn what the others will be described by. Context: at the start */
+void modules_prepare_quiet(void);
 
 /* Find the module that pc lies in, logging it if it is new.
  *

@@ -11,7 +11,7 @@
  *   the clock               a counter in the ring, which the collector sets to the clock's reading at each poll
  *   waiting for the ring    a bounded number of turns without sleep; the collector polls more often
  *   is this page readable   the thread's own stack is, as libc has noted it; other stacks are cut where the page of their innermost frame ends
- *   modules met later       the collector looks them up
+ *   modules met later       the loader's own record of them (elf_object.c); the collector looks for the full path of those opened by a relative one
  *   what a plugin calls     the loader's list, read in place (elf_find.c)
  *   exit()                  the collector reads the peak of the memory; _exit() is left to it, too
  *

@@ -1,9 +1,10 @@
 /* log_reader.c - see log_reader.h. */
 #include "log_reader.h"
 
+#include <limits.h>
 #include <stddef.h>
 
-#include "mapped_file.h"
+#include "proc_files.h"
 
 enum { WAIT_NS = 1000 * 1000 * 1000 };
 
@@ -72,12 +73,11 @@ static void module_record(const struct log_reader *l, struct byte_reader *r, str
     trace_records_number(records, m.bias);
     trace_records_number(records, m.start);
     trace_records_number(records, m.end);
-    struct mapped_file seen;
-    if (m.is_unseen && mapped_file_find(l->ring->pid, m.start, &seen)) {
-        trace_records_bytes(records, seen.build_id, seen.build_id_bytes);
-        trace_records_string(records, seen.path);
+    trace_records_bytes(records, build_id, m.build_id_bytes);
+    char path[PATH_MAX];
+    if (m.is_path_guessed && proc_find_mapped(l->ring->pid, m.start, path, sizeof path)) {
+        trace_records_string(records, path);
     } else {
-        trace_records_bytes(records, build_id, m.build_id_bytes);
         take_string(r, records);
     }
     trace_records_end(records);

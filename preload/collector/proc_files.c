@@ -70,6 +70,46 @@ bool proc_read_memory(uint32_t pid, uint64_t *resident_bytes, uint64_t *peak_byt
     return *peak_bytes != 0;
 }
 
+/* A line of maps: start-end flags offset device inode path. Returns the path where it is of a file that begins at start, else NULL. */
+static const char *path_of_line(const char *line, uint64_t start) {
+    enum { FIELDS_BEFORE_PATH = 5 };
+    char *p;
+    if (strtoull(line, &p, 16) != start || *p != '-') {
+        return NULL;
+    }
+    for (int i = 0; i < FIELDS_BEFORE_PATH; i++) {
+        p += strcspn(p, " ");
+        p += strspn(p, " ");
+    }
+    return *p == '/' ? p : NULL;
+}
+
+bool proc_find_mapped(uint32_t pid, uint64_t start, char *path, size_t cap) {
+    static const char deleted[] = " (deleted)";
+    char name[64], *line = NULL;
+    size_t line_bytes = 0;
+    const char *found = NULL;
+    snprintf(name, sizeof name, "/proc/%" PRIu32 "/maps", pid);
+    FILE *maps = fopen(name, "re");
+    while (maps && !found && getline(&line, &line_bytes, maps) > 0) {
+        found = path_of_line(line, start);
+    }
+    size_t n = found ? strcspn(found, "\n") : 0;
+    if (n > sizeof deleted && !strncmp(found + n - (sizeof deleted - 1), deleted, sizeof deleted - 1)) {
+        n -= sizeof deleted - 1;
+    }
+    bool is_found = n > 0 && n < cap;
+    if (is_found) {
+        memcpy(path, found, n);
+        path[n] = '\0';
+    }
+    free(line);
+    if (maps) {
+        fclose(maps);
+    }
+    return is_found;
+}
+
 void proc_read_thread_name(uint32_t pid, uint32_t tid, char name[PROC_NAME_BYTES]) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%" PRIu32 "/task/%" PRIu32 "/comm", pid, tid);

@@ -24,6 +24,9 @@ bool proc_read_stat(uint32_t pid, struct proc_stat *stat);
 /* Resident bytes now and at most so far; false where unknown (a zombie has none). */
 bool proc_read_memory(uint32_t pid, uint64_t *resident_bytes, uint64_t *peak_bytes);
 
+/* The path of the file whose mapping begins at start, as the process sees it. Returns false where there is none, or it cannot be known any more. */
+bool proc_find_mapped(uint32_t pid, uint64_t start, char *path, size_t cap);
+
 /* The thread's name, empty where unknown. */
 void proc_read_thread_name(uint32_t pid, uint32_t tid, char name[PROC_NAME_BYTES]);
 

@@ -40,19 +40,23 @@ case_strict() {
 
 # Threads that are there before and allocate after, a plugin that is opened before and called after.
 case_filter() {
-    cp "$TARGETS/lib_plugin.so" plugin.so # by a relative name: the collector finds the whole one
-    killed_without 31 filter ./plugin.so
-    recorded filter ./plugin.so
+    cp "$TARGETS/lib_plugin.so" plugin.so
+    cp "$TARGETS/lib_late.so" late.so # by a relative name: the collector finds the whole one
+    killed_without 31 filter ./plugin.so ./late.so
+    recorded filter ./plugin.so ./late.so
     "$SEEP" info --format json trace.seep >info.json
-    readelf -n plugin.so | sed -n 's/.*Build ID: //p' >wanted
-    json info.json ".modules[] | select(.path == \"$PWD/plugin.so\").build_id" >got
-    same got wanted
+    for library in plugin late; do
+        readelf -n $library.so | sed -n 's/.*Build ID: //p' >wanted
+        json info.json ".modules[] | select(.path == \"$PWD/$library.so\").build_id" >got
+        same got wanted
+    done
 }
 
 # Signal handlers that interrupt hooks take a second state each.
 case_nested() {
     cp "$TARGETS/lib_plugin.so" plugin.so
-    LD_PRELOAD=$TARGETS/lib_bump.so recorded nested ./plugin.so
+    cp "$TARGETS/lib_late.so" late.so
+    LD_PRELOAD=$TARGETS/lib_bump.so recorded nested ./plugin.so ./late.so
 }
 
 case_sampled() {
@@ -63,15 +67,16 @@ case_sampled() {
 
 case_each_unwinder() {
     cp "$TARGETS/lib_plugin.so" plugin.so
+    cp "$TARGETS/lib_late.so" late.so
     for unwinder in cfi libunwind verify; do
-        SEEP_OPTIONS=unwinder=$unwinder recorded filter ./plugin.so
+        SEEP_OPTIONS=unwinder=$unwinder recorded filter ./plugin.so ./late.so
         [ $unwinder = cfi ] || has err '^seep: libunwind makes system calls; with seccomp=yes unwinder=reuse is used'
     done
 }
 
 # The ring goes round many times, and may be full: nobody is woken, nobody sleeps.
 case_small_ring() {
-    for how in strict "filter $TARGETS/lib_plugin.so"; do
+    for how in strict "filter $TARGETS/lib_plugin.so $TARGETS/lib_late.so"; do
         rm -f trace.seep
         # shellcheck disable=SC2086 # words
         BOOKS=$PWD/books status_of 0 "$SEEP" run --seccomp --ring 256K -o trace.seep -- "$secluded" $how >out 2>err

@@ -1,8 +1,8 @@
 /* secluded.c - forbids itself system calls and allocates on; books are kept as ever.
  *
  * strict               seccomp's strict mode (read, write, exit and sigreturn are left, and no TSC); ends by exit itself
- * filter LIBRARY       four threads, started before, and a filter that kills for all but write, futex, sigreturn and exit; ends by exit()
- * nested LIBRARY       the same, and signal handlers allocate in the middle of everything (with an allocator that allows it)
+ * filter PLUGIN LATE   four threads, started before, and a filter that kills for all but write, futex, sigreturn and exit; ends by exit()
+ * nested PLUGIN LATE   the same, and signal handlers allocate in the middle of everything (with an allocator that allows it)
  * refused COMMAND…     runs the command below a filter that refuses new processes (EPERM)
  *
  * All memory is had from the kernel before. Allocates below 1 to 3000 frames, in signal handlers on an alternate stack, on a stack made by hand, and by a
@@ -26,7 +26,7 @@
 
 enum { HEAP_BYTES = 64 << 20, ROUNDS = 20000, BLOCKS = 200, THREADS = 4, SIGNALS = 20, STACK_BYTES = 64 << 10 };
 
-static int s_prepare, s_block, s_zeroed, s_moved, s_handler, s_elsewhere, s_plugin, s_plugin_again;
+static int s_prepare, s_block, s_zeroed, s_moved, s_handler, s_elsewhere, s_plugin, s_plugin_again, s_late;
 static bool is_nested;
 static uint32_t n_signals, n_elsewhere, n_ready, n_done, may_go;
 
@@ -228,6 +228,14 @@ static void *work(void *seed) {
     return NULL;
 }
 
+static void *(*late)(size_t n);
+
+static void call_late(void) {
+    struct block b = {0};
+    book_alloc(&b, s_late, late(40), 40);
+    release(&b);
+}
+
 static void call_plugin(void (*function)(void), int site, size_t size) {
     struct block b = {0};
     function();
@@ -235,16 +243,17 @@ static void call_plugin(void (*function)(void), int site, size_t size) {
     book_free(&b);
 }
 
-static void be_filtered(const char *library) {
-    void *plugin = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+static void be_filtered(const char *plugin_name, const char *late_name) {
+    void *plugin = dlopen(plugin_name, RTLD_NOW | RTLD_LOCAL), *library = dlopen(late_name, RTLD_NOW | RTLD_LOCAL);
     void (*allocates[])(void) = {NULL, NULL};
     pthread_t thread;
     sigset_t alarm_alone;
-    if (!plugin) {
+    if (!plugin || !library) {
         abort();
     }
     *(void **)&allocates[0] = dlsym(plugin, "plugin_allocate");
     *(void **)&allocates[1] = dlsym(plugin, "plugin_allocate_again");
+    *(void **)&late = dlsym(library, "late_allocate");
     sigemptyset(&alarm_alone);
     sigaddset(&alarm_alone, SIGALRM);
     pthread_sigmask(SIG_BLOCK, &alarm_alone, NULL);
@@ -263,6 +272,7 @@ static void be_filtered(const char *library) {
     allocate(2);
     call_plugin(allocates[0], s_plugin, 20);
     call_plugin(allocates[1], s_plugin_again, 30);
+    call_late();
     go_elsewhere();
     wait_for(&n_done, THREADS);
     tell();
@@ -294,14 +304,15 @@ int main(int argc, char **argv) {
     s_elsewhere = book_site("site_elsewhere");
     s_plugin = book_site("plugin_allocate");
     s_plugin_again = book_site("plugin_allocate_again");
+    s_late = book_site("late_allocate");
     books_open_file();
     prepare();
     is_nested = argc > 2 && strcmp(argv[1], "nested") == 0;
     for (int i = 0; i < n_books; i++) {
         books[i].is_temporary_unknown = is_nested;
     }
-    if (argc > 2 && (is_nested || strcmp(argv[1], "filter") == 0)) {
-        be_filtered(argv[2]);
+    if (argc > 3 && (is_nested || strcmp(argv[1], "filter") == 0)) {
+        be_filtered(argv[2], argv[3]);
     } else if (argc > 1 && strcmp(argv[1], "strict") == 0) {
         be_strict();
     } else {

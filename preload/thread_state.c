@@ -10,6 +10,8 @@
 #include "unwind_step.h"
 
 enum {
+    TURNS_MAX = 1 << 20, /* when quiet: 10 to 50 ms, of which the collector should need 5 to see who has ended */
+    TURNS_PER_LOOK = 64,
     PROBES = 4, /* old slots a new thread looks at; more than one each, so that slots are found faster than threads made */
     NESTING_MAX =
         16, /* hooks under way at once in one thread: nested handlers, user-level threads preempted in a hook, jumps */
@@ -138,6 +140,21 @@ uint64_t *thread_frame_ips(struct thread_state *t) {
     return t->frame_ip;
 }
 
+/* When quiet and all slots are taken: wait, bounded and without sleep, for the collector to say that an owner is gone. Not again once that was
+ * in vain, until a slot can be had. */
+static uint32_t wait_for_slot(int pid, int tid) {
+    static _Atomic uint32_t is_vain;
+    uint32_t index = ring->slots.cap;
+    for (int i = 1; i <= TURNS_MAX && index == ring->slots.cap && !atomic_load_explicit(&is_vain, memory_order_relaxed) &&
+                    atomic_load_explicit(&ring->collector_state, memory_order_relaxed) == RING_COLLECTOR_RUNNING;
+         i++) {
+        arch_pause();
+        index = i % TURNS_PER_LOOK == 0 ? reclaim_slot(pid, tid) : index;
+    }
+    atomic_store_explicit(&is_vain, index == ring->slots.cap, memory_order_relaxed);
+    return index;
+}
+
 /* Memory of a state, wiped by the kernel in fork children. */
 static struct thread_state *map_state(uint32_t index) {
     struct thread_state *t = states[index];
@@ -164,6 +181,10 @@ static struct thread_state *state_new(void) {
     bool is_new = index == ring->slots.cap;
     if (is_new) {
         index = ring_slot_take();
+    }
+    if (index == ring->slots.cap && quiet_is_on) {
+        index = wait_for_slot((int)ring->pid, tid);
+        is_new = false;
     }
     struct thread_state *t = index < ring->slots.cap ? map_state(index) : NULL;
     if (!t) {

@@ -99,7 +99,8 @@ bool target_is_alive(struct target *t, bool must_check) {
 }
 
 void target_free_slots(struct target *t, uint64_t now_ns) {
-    if (!t->ring.is_quiet || now_ns - t->slots_checked_ns < SLOTS_CHECK_NS) {
+    bool is_waited_for = t->reader.n_slots == t->ring.cap_slots;
+    if (!t->ring.is_quiet || (now_ns - t->slots_checked_ns < SLOTS_CHECK_NS && !is_waited_for)) {
         return;
     }
     t->slots_checked_ns = now_ns;

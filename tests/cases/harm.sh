@@ -137,3 +137,93 @@ case_allocator_before_us() {
     [ "$(cat out)" = 42 ] || fail "said $(cat out)"
     grep -q 'stands before libseep.so' err || fail "not said: $(cat err)"
 }
+
+# A server that gives up its root, or its rights, or files and memory, goes on being recorded.
+case_confined() {
+    local apart=()
+    [ "$(id -u)" = 0 ] || apart=(unshare --map-root-user)
+    mkdir jail
+    for how in "chroot jail" setuid; do
+        [ "$how" = setuid ] && [ "$(id -u)" != 0 ] && continue # there is nobody else to become
+        rm -f trace.seep books
+        # shellcheck disable=SC2086 # words
+        "${apart[@]}" "$TARGETS/confined" $how 2>native.err || skip "$how is not allowed here"
+        # shellcheck disable=SC2086
+        BOOKS=$PWD/books status_of 0 "${apart[@]}" "$SEEP" run -o trace.seep -- "$TARGETS/confined" $how >out 2>err
+        report_json trace.seep >report.json 2>report.err
+        ! has_warned report.err || fail "$how: $(cat report.err)"
+        python3 "$LIB/compare_books.py" books report.json --module confined || fail "$how: the report is wrong"
+        [ "$(json report.json .trace.complete)" = true ] || fail "$how: the trace is not complete"
+        [ -z "$(ls jail)" ] || fail "left in its root: $(ls jail)"
+        no_leftovers
+    done
+}
+
+# A plugin of the program's RUNPATH opens one of its own by name, as if nobody stood in between.
+case_runpath() {
+    mkdir -p plugins/deeper
+    cat >two.c <<'C'
+#include <stdlib.h>
+void *two(void) { void *p = malloc(222); __asm__ volatile("" : : "r"(p) : "memory"); return p; }
+C
+    cat >one.c <<'C'
+#include <dlfcn.h>
+#include <stdlib.h>
+void *one(void) {
+    void *(*two)(void) = NULL, *library = dlopen("libtwo_of_seep.so", RTLD_NOW | RTLD_LOCAL);
+    if (library) {
+        *(void **)&two = dlsym(library, "two");
+    }
+    return two ? two() : NULL;
+}
+C
+    cat >main.c <<'C'
+#include <dlfcn.h>
+#include <stdio.h>
+int main(void) {
+    void *library = dlopen("libone_of_seep.so", RTLD_NOW | RTLD_LOCAL), *(*one)(void) = NULL;
+    if (library) {
+        *(void **)&one = dlsym(library, "one");
+    }
+    if (!one || !one()) {
+        puts(dlerror());
+        return 1;
+    }
+    return 0;
+}
+C
+    gcc -g -shared -fPIC -o plugins/deeper/libtwo_of_seep.so two.c
+    gcc -g -shared -fPIC -Wl,--enable-new-dtags,-rpath,"\$ORIGIN/deeper" -o plugins/libone_of_seep.so one.c
+    gcc -g -Wl,--enable-new-dtags,-rpath,"\$ORIGIN/plugins" -o main main.c
+    unharmed 0 none ./main
+    [ "$(json report.json '[.sites[] | select(.function == "two" and .allocated_bytes == 222)] | length')" = 1 ] ||
+        fail "what the inner plugin allocates is not in the report"
+}
+
+# Memory does not grow with the number of threads that there ever were. (soak.sh does it at a server's pace.)
+case_brief_threads() {
+    local most=1000
+    for options in seccomp=no seccomp=yes; do
+        rm -f trace.seep books
+        BOOKS=$PWD/books SEEP_OPTIONS=$options status_of 0 "$SEEP" run -o trace.seep -- "$TARGETS/brief_threads" 3000 0 >grown 2>err
+        report_json trace.seep >report.json 2>report.err
+        ! has_warned report.err || fail "$options: $(cat report.err)"
+        python3 "$LIB/compare_books.py" books report.json --module brief_threads || fail "$options: the report is wrong"
+        [ "$(cat grown)" -le $most ] || fail "$options: $(cat grown) KiB more"
+        most=30000 # up to 512 states are used before the first is taken over
+    done
+}
+
+# README.md says what an idle thread costs.
+case_idle_threads() {
+    local one many
+    "$TARGETS/idle_threads" 500 >many.native
+    BOOKS=$PWD/books status_of 0 "$SEEP" run -o one.seep -- "$TARGETS/idle_threads" 1 >one 2>err
+    BOOKS=$PWD/books status_of 0 "$SEEP" run -o many.seep -- "$TARGETS/idle_threads" 500 >many 2>err
+    report_json many.seep >report.json 2>report.err
+    ! has_warned report.err || fail "$(cat report.err)"
+    python3 "$LIB/compare_books.py" books report.json --module idle_threads || fail "the report is wrong"
+    one=$(awk '{ print $1 }' one) many=$(awk '{ print $1 }' many)
+    [ $(((many - one - $(awk '{ print $1 }' many.native)) / 500)) -le 48 ] || fail "private memory: $one KiB with 1, $many with 500"
+    [ $((($(awk '{ print $2 }' many) - $(awk '{ print $2 }' one)) / 500)) -le 17 ] || fail "ring: $(cat one many)"
+}

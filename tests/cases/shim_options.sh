@@ -135,7 +135,7 @@ case_closed_streams() {
     status_of 4 env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS=output=b%p.seep "$plain" x 2>err >&-
     status_of 3 env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS=output=c%p.seep "$plain" x >out 2>err <&-
     same out wanted
-    # All three closed: the numbers 0 to 2 are free, and must be so for the program too.
+    # Each combination of them closed: these numbers are free, and must be so for the program too.
     cat >opens.py <<'PY'
 import os, sys
 fds = [os.open("data%d" % i, os.O_RDWR | os.O_CREAT) for i in range(4)]
@@ -143,12 +143,18 @@ fds = [os.open("data%d" % i, os.O_RDWR | os.O_CREAT) for i in range(4)]
 sizes = [os.fstat(f).st_size for f in fds]
 os.write(os.open("result", os.O_WRONLY | os.O_CREAT), repr((fds, sizes)).encode())
 PY
-    python3 -S opens.py <&- >&- 2>&-
-    mv result wanted
-    rm -f data?
-    env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS="output=$PWD/d%p.seep:no_such=1" PYTHONMALLOC=malloc "$PYTHON" -S opens.py <&- >&- 2>&-
-    same result wanted
-    has wanted '\[0, 0, 0, 0\]\)$'
+    local closed
+    for closed in '' '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+        eval "'$PYTHON' -S opens.py $closed" >untraced.out 2>&1
+        mv result wanted
+        rm -f data?
+        eval "LD_PRELOAD='$LIBSEEP' SEEP_OPTIONS='output=$PWD/d.seep:no_such=1' PYTHONMALLOC=malloc '$PYTHON' -S opens.py $closed" >traced.out 2>&1
+        same result wanted
+        has wanted '\[0, 0, 0, 0\]\)$'
+        wait_trace d.seep
+        [ "$("$SEEP" report --format json --top 1 d.seep | jq .totals.allocations)" -gt 100000 ] || fail "closed $closed: not traced"
+        rm -f data? d.seep
+    done
 }
 
 case_own_descriptors_untouched() {
@@ -213,6 +219,23 @@ case_full_disk() {
         "$TARGETS/random_threads" 2 300000 5 2>err
     [ "$(wc -l <err)" -le 1 ] || fail "more than one line: $(cat err)"
     [ -s books ] || fail "the program did not finish"
+}
+
+# Neither the trace nor the ring can be made there, or in the folder that the program is started in: it runs as ever, and one line says why.
+case_read_only_file_system() {
+    local apart=() mounted='mount -t tmpfs -o ro none fixed && exec "$@"'
+    mkdir fixed
+    [ "$(id -u)" = 0 ] || apart=(unshare --map-root-user --mount)
+    "${apart[@]}" sh -c "$mounted" sh true 2>/dev/null || skip "mounting is not allowed here"
+    [ "$(id -u)" != 0 ] || mounted='exec "$@"'
+    trap 'umount -l fixed 2>/dev/null || true; end_of_case' EXIT
+    status_of 3 "${apart[@]}" sh -c "$mounted" sh env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS=output=fixed/a.seep "$plain" x >out 2>err
+    one_line err '^seep: cannot write .*/fixed/a\.seep: .*Read-only file system; not tracing$'
+    [ "$(cat out)" = x ] || fail "the program did not run as ever"
+    # shellcheck disable=SC2016 # the shell inside expands it
+    status_of 3 "${apart[@]}" sh -c "$mounted" sh sh -c 'cd fixed && LD_PRELOAD=$LIBSEEP exec "$@"' sh "$plain" x >out 2>err
+    one_line err '^seep: cannot write .*/fixed/seep\.plain\.[0-9]+\.seep: .*Read-only file system; not tracing$'
+    [ "$(cat out)" = x ] || fail "the program did not run as ever"
 }
 
 case_ring_too_small() {

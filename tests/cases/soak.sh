@@ -105,3 +105,12 @@ case_many_programs() { # 1800 s
         fail "$(json report.json '.processes | length') processes"
     no_leftovers
 }
+
+# 1,000 threads a second for 10 seconds.
+case_brief_threads() { # 300 s
+    BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$TARGETS/brief_threads" 10000 1000 >grown 2>err || fail "exit status $?"
+    report_json a.seep >report.json
+    [ "$(json report.json '[.trace.lost[] | select(.count != 0)] | length')" = 0 ] || fail "lost: $(json report.json .trace.lost)"
+    python3 "$LIB/compare_books.py" books report.json --module brief_threads || fail "the report is wrong"
+    [ "$(cat grown)" -le 1000 ] || fail "$(cat grown) KiB more"
+}

@@ -1,9 +1,11 @@
 /* closes_files.c - a daemon's start: close everything from 3 up, then open own files under the numbers that are now free.
  *
- * usage: closes_files FOLDER. Whatever is in the files in the end must be the program's own.
+ * usage: closes_files FOLDER [range]. With "range" by close_range(), to the last there can be. Whatever is in the files in the end must be the program's own.
  */
 #include "books.h"
+#include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 enum { N_FILES = 200 };
 
@@ -16,7 +18,8 @@ SITE void *site_after_close(size_t n) {
 int main(int argc, char **argv) {
     static char path[N_FILES][4096];
     static int fds[N_FILES];
-    if (argc != 2) {
+    bool is_range = argc == 3 && strcmp(argv[2], "range") == 0;
+    if (argc != 2 && !is_range) {
         return 2;
     }
     books_open();
@@ -25,7 +28,10 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < 100; i++) {
         book_alloc(&b, site, site_after_close(i), i);
     }
-    for (int fd = 3; fd < 1024; fd++) {
+    if (is_range && syscall(SYS_close_range, 3u, ~0u, 0u) != 0) {
+        return 5;
+    }
+    for (int fd = 3; fd < 1024 && !is_range; fd++) {
         close(fd);
     }
     for (int i = 0; i < N_FILES; i++) {

@@ -4,15 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "facts.h"
+#include "pace.h"
 
 enum {
     NS_PER_MS = 1000000,
@@ -21,12 +19,6 @@ enum {
     BLOCK_SOME_NS = 100 * NS_PER_MS,
     BLOCK_MOST_NS = 1000 * NS_PER_MS, /* and at the latest after this: small blocks cost bytes, late ones an audience */
     STRETCH_BLOCKS = 32,              /* from checkpoint to checkpoint: FORMAT.md's most */
-    SLEEP_LEAST_NS = 2 * NS_PER_MS,
-    SLEEP_MOST_NS = 20 * NS_PER_MS,
-    SLEEP_QUIET_NS = 5 * NS_PER_MS, /* where hooks wake nobody */
-    POLL_EVENTS = 32768,   /* a poll should find as many: each starts with cold caches (cc1: 76 ns an event with polls
-                              of 1,200 events, 65 with 5,000, 60 with 19,000), and what lies longer in the ring is cold, too */
-    HURRY_EVENTS = 262144, /* a poll that finds as many is not followed by a sleep at all */
     EXEC_CHECK_NS = 20 * NS_PER_MS,
     COPY_WAIT_NS = 2000 * NS_PER_MS, /* how long a fork child waits for its parent's events up to the fork, */
     JOIN_WAIT_NS =
@@ -210,15 +202,6 @@ static void flush_by_age(struct collector *c, uint64_t now_ns) {
     }
 }
 
-/* Sleep until a hook says that the ring is filling, or for that long. */
-static void sleep_until_woken(struct collector *c, uint32_t wake_seen, uint64_t ns) {
-    struct timespec timeout = {.tv_nsec = (long)ns};
-    /* Not FUTEX_PRIVATE: the word is shared with the target. */
-    if (syscall(SYS_futex, &collector_root(c)->wake, FUTEX_WAIT, wake_seen, &timeout, NULL, 0) != 0 && errno == ENOSYS) {
-        nanosleep(&timeout, NULL);
-    }
-}
-
 /* Wait until the clock reading may be trusted to be older than what other cores have stored. */
 static void settle(uint64_t read_ns) {
     while (clock_mono_ns() - read_ns < RING_SETTLE_NS) {
@@ -233,14 +216,6 @@ static bool is_any_quiet(const struct collector *c) {
         }
     }
     return false;
-}
-
-/* As long as it takes for POLL_EVENTS to come if they come as fast as the last ones did. */
-static uint64_t next_sleep(uint64_t sleep_ns, uint64_t n_events) {
-    uint64_t ns = n_events != 0 ? sleep_ns * POLL_EVENTS / n_events : SLEEP_MOST_NS;
-    ns = ns < 2 * sleep_ns ? ns : 2 * sleep_ns;
-    ns = ns > SLEEP_LEAST_NS ? ns : SLEEP_LEAST_NS;
-    return ns < SLEEP_MOST_NS ? ns : SLEEP_MOST_NS;
 }
 
 /* No event of a stamp below is still to come. */
@@ -476,7 +451,7 @@ static uint64_t poll_targets(struct collector *c, uint64_t settled_stamp, uint64
 
 /* Poll until nobody is left. */
 static void follow(struct collector *c) {
-    uint64_t sleep_ns = SLEEP_LEAST_NS, read_ns = clock_mono_ns(), stamp = clock_stamp(c->clock.is_tsc);
+    uint64_t sleep_ns = PACE_FIRST_NS, read_ns = clock_mono_ns(), stamp = clock_stamp(c->clock.is_tsc);
     while (take_joins(c), reap(c)) {
         uint32_t wake_seen = atomic_load_explicit(&collector_root(c)->wake, memory_order_acquire);
         settle(read_ns);
@@ -485,12 +460,9 @@ static void follow(struct collector *c) {
         read_ns = now_ns;
         uint64_t n_events = poll_targets(c, settled_stamp, stamp, now_ns);
         housekeeping(c, now_ns, n_events);
-        sleep_ns = next_sleep(sleep_ns, n_events);
+        sleep_ns = pace_next_ns(sleep_ns, n_events, is_any_quiet(c));
         renew(c);
-        if (n_events < HURRY_EVENTS) {
-            sleep_ns = is_any_quiet(c) && sleep_ns > SLEEP_QUIET_NS ? SLEEP_QUIET_NS : sleep_ns;
-            sleep_until_woken(c, wake_seen, sleep_ns);
-        }
+        pace_sleep(&collector_root(c)->wake, wake_seen, sleep_ns);
     }
 }
 

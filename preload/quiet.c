@@ -32,9 +32,31 @@ static uint64_t main_stack_low;
 /* Where in a thread's control block {start, size, guard size} of its stack stand; 0 = not known. */
 static size_t stack_block_off;
 
-int quiet_thread_id(void) {
+/* The one thread of a fork child of which libc has not the right id. */
+static struct {
+    const void *control_block;
+    int libc_id, id;
+} stale;
+
+static int libc_thread_id(void) {
     pthread_mutex_t mine = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP; /* nobody else's: there is nothing to wait for */
     return pthread_mutex_trylock(&mine) == 0 ? mine.__data.__owner : 0;
+}
+
+int quiet_thread_id(void) {
+    int id = libc_thread_id();
+    return id == stale.libc_id && __builtin_thread_pointer() == stale.control_block ? stale.id : id;
+}
+
+void quiet_begin_child(void) {
+    stale.control_block = __builtin_thread_pointer();
+    stale.libc_id = libc_thread_id();
+    stale.id = sys_gettid();
+}
+
+uint64_t quiet_stack_high(void) {
+    uint64_t high = (uint64_t)__builtin_thread_pointer();
+    return quiet_stack_low(high) < high ? high : 0;
 }
 
 /* libc gives its main thread's stack as starting at 0 and ending where it does: by these two words they are found, in the control block of that

@@ -43,6 +43,12 @@ void quiet_give_back(void *p, size_t size_bytes);
 /* The calling thread's id, as libc has it. 0 where that cannot be told. */
 int quiet_thread_id(void);
 
+/* In a fork child: libc has the id of the parent's thread still, unless the child was made by its own fork(). Context: no other thread; a system call */
+void quiet_begin_child(void);
+
+/* Where the calling thread's own stack ends, if libc has noted one for it; else 0: it may be the main thread. */
+uint64_t quiet_stack_high(void);
+
 /* How far down the calling thread's own stack reaches, which ends at high; high itself where that cannot be told. */
 uint64_t quiet_stack_low(uint64_t high);
 

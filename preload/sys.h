@@ -42,7 +42,7 @@ bool sys_process_exists(int pid);
 /* Whether thread tid of process pid exists. */
 bool sys_thread_exists(int pid, int tid);
 
-/* Whether the 8 bytes at address can be read, without reading them: the kernel says so. When hooks must be quiet, never. */
+/* Whether the 8 bytes at address can be read, without reading them: the kernel says so. */
 bool sys_is_readable(uint64_t address);
 
 /* Copy memory of this process that may be gone. Returns the bytes that could be copied from the start on, or a negative error. */

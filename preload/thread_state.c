@@ -69,10 +69,17 @@ void thread_states_log_cuts(uint64_t mark) {
 void thread_states_begin_child(void) {
     atomic_store(&next_probe, 0);
     thread_current = NULL;
+    if (quiet_is_on) {
+        quiet_begin_child();
+    }
 }
 
 /* The thread's own stack ends here. pthread_getattr_np would know, but takes locks and allocates. */
 static uint64_t own_stack_high(int tid) {
+    uint64_t noted = quiet_is_on ? quiet_stack_high() : 0;
+    if (noted) { /* also in a fork child of a thread */
+        return noted;
+    }
     if ((uint32_t)tid == ring_own_pid()) {
         return (uint64_t)__libc_stack_end;
     }

@@ -29,7 +29,7 @@ COLD bool unwind_ask(struct unwind_bounds *bounds, uint64_t low, uint64_t high) 
         if (is_known) {
             continue;
         }
-        if (!sys_is_readable(page)) {
+        if (quiet_is_on || !sys_is_readable(page)) {
             bounds->is_cut = quiet_is_on;
             return false;
         }

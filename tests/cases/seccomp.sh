@@ -127,3 +127,18 @@ case_documented() {
     "$SEEP" doctor "$background_pid" >out 2>err || true
     has out 'seep run --seccomp'
 }
+
+# Of children that are made past libc, libc does not know the thread's id: their hooks do.
+case_children_by_other_ways() {
+    # shellcheck source=/dev/null
+    . "$ROOT/tests/cases/tree.sh"
+    export SEEP_OPTIONS=seccomp=yes
+    for how in clone clone-vfork syscall-fork syscall-clone syscall-clone3; do
+        joined $how
+    done
+    rm -f a.seep books
+    BOOKS=$PWD/books status_of 0 "$SEEP" run -o a.seep -- "$TARGETS/brief_threads" 2000 0 child >out 2>err
+    report_json a.seep >report.json 2>report.err
+    [ "$(json report.json '[.trace.lost[] | select(.count != 0)] | length')" = 0 ] || fail "lost: $(json report.json .trace.lost)"
+    python3 "$LIB/compare_books.py" books report.json --module brief_threads || fail "the report is wrong"
+}

@@ -1,14 +1,26 @@
-/* brief_threads.c - threads made and joined one after the other: `brief_threads COUNT PER_SECOND` (0: as fast as can be). Tells on stdout by how many KiB its
+/* brief_threads.c - threads made and joined one after the other: `brief_threads COUNT PER_SECOND [child]` (0: as fast as can be; child: in a child made by the
+ * bare system call, of which libc does not know the id). Tells on stdout by how many KiB its
  * memory has grown since the first tenth of them. */
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "books.h"
 
-static int s_thread;
+static int s_thread, s_main;
 
 SITE void *site_thread(size_t n) {
     void *p = malloc(n);
     KEPT(p);
+    return p;
+}
+
+SITE void *site_main(size_t n) {
+    char room[8192]; /* its caller is on another page */
+    KEPT(room);
+    void *p = malloc(n);
+    KEPT(p);
+    KEPT(room);
     return p;
 }
 
@@ -52,9 +64,20 @@ int main(int argc, char **argv) {
     }
     books_open();
     s_thread = book_site("site_thread");
+    s_main = book_site("site_main");
+    pid_t child = argc > 3 ? (pid_t)syscall(SYS_fork) : 0;
+    if (child != 0) {
+        int status;
+        return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+    }
     clock_gettime(CLOCK_MONOTONIC, &start);
     for (uint64_t i = 0; i < count; i++) {
         pthread_t thread;
+        struct block b;
+        book_alloc(&b, s_main, site_main(20), 20);
+        void *p = b.p;
+        book_free(&b);
+        free(p);
         if (pthread_create(&thread, NULL, work, (void *)(uintptr_t)i) != 0 || pthread_join(thread, NULL) != 0) {
             return 1;
         }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "coverage_judge.h"
 #include "diag.h"
 #include "event_decoder.h"
 #include "recording.h"
@@ -338,6 +339,7 @@ static void finish(struct load *load) {
         trust_survivors(load);
     }
     sum_processes(load);
+    coverage_judge(p, &load->replay);
     merge_stacks(load);
     sum_infos(load);
     if (p->sample_bytes) {

@@ -54,6 +54,18 @@ struct gone_module {
     uint32_t epoch;  /* from that one on */
 };
 
+/* What the allocator had in use at exit, and what of it is accounted for; see coverage_judge.h. */
+struct coverage {
+    uint32_t result;    /* enum coverage_result; the rest is only there if it is COVERAGE_MEASURED */
+    uint32_t allocator; /* enum coverage_allocator */
+    uint64_t in_use_bytes;
+    uint64_t n_mapped, n_threads, cache_blocks, cache_bytes_max, rounded_bytes; /* see struct ring_coverage */
+    uint64_t traced_blocks, traced_bytes; /* alive at that moment, in the trace; bytes as requested */
+    uint64_t held_bytes;                  /* that the allocator holds for them */
+    uint64_t allowed_bytes;               /* most that is there without seep being passed by */
+    uint64_t uncovered_bytes;
+};
+
 struct process {
     uint32_t pid, ppid;
     uint32_t origin;           /* enum trace_origin */
@@ -65,6 +77,7 @@ struct process {
     uint64_t inherited_unreleased_bytes; /* and what is left of them */
     struct cost total;                   /* of its own blocks; peak_bytes: with the inherited ones that were alive */
     uint64_t n_frees;                    /* of its own blocks */
+    struct coverage coverage;
     struct gone_module *gone;
     size_t n_gone;
     uint64_t start_ns;

@@ -402,6 +402,22 @@ static bool read_end(struct records *to, struct byte_reader *in) {
     return true;
 }
 
+static bool read_coverage(struct records *to, struct byte_reader *in) {
+    struct process *process = find_process(to->profile, get_u32(in));
+    struct coverage c = {0};
+    c.result = get_u32(in);
+    c.allocator = get_u32(in);
+    uint64_t *const fields[] = {&c.in_use_bytes,  &c.n_mapped,      &c.n_threads,    &c.cache_blocks, &c.cache_bytes_max,
+                                &c.rounded_bytes, &c.traced_blocks, &c.traced_bytes, &c.held_bytes};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        *fields[i] = varint_get(in);
+    }
+    if (process && !in->is_failed) {
+        process->coverage = c;
+    }
+    return !in->is_failed;
+}
+
 static bool read_note(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
     struct note note = {.process = get_u32(in)};
@@ -430,6 +446,7 @@ static bool (*const readers[])(struct records *, struct byte_reader *) = {
     [TRACE_RECORD_END] = read_end,
     [TRACE_RECORD_NOTE] = read_note,
     [TRACE_RECORD_THREAD_NAME] = read_thread_name,
+    [TRACE_RECORD_COVERAGE] = read_coverage,
 };
 
 void records_read(struct records *records, struct trace_reader *reader, const struct trace_block *block) {

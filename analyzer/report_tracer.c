@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "coverage_judge.h"
 #include "diag.h"
 #include "format_size.h"
 #include "safe_text.h"
@@ -93,6 +94,55 @@ static void put_damage(FILE *f, const struct profile *p) {
     }
 }
 
+#define WORTH_TELLING 0.995 /* of the process with the smallest share */
+
+static void put_share(FILE *f, const struct coverage *c) {
+    fprintf(f, "%.1f%%", 100 * coverage_share(c));
+}
+
+/* Which processes were measured goes without saying where all of them were. */
+static void put_measured(FILE *f, size_t n, size_t n_chosen) {
+    if (n != n_chosen) {
+        fprintf(f, ", in %zu of %zu processes", n, n_chosen);
+    } else if (n > 1) {
+        fprintf(f, ", in %zu processes", n);
+    }
+}
+
+static void put_coverage(FILE *f, const struct profile *p) {
+    struct coverage sum;
+    const struct process *lowest, *first = NULL;
+    size_t n = coverage_sum(p, &sum, &lowest), n_chosen = 0;
+    for (size_t i = 0; i < p->n_processes; i++) {
+        const struct process *process = &p->processes[i];
+        bool is_replaced = process->end_kind == TRACE_END_EXEC && !coverage_is_measured(p, process);
+        if (profile_is_chosen(p, process) && !is_replaced) {
+            first = n_chosen++ ? first : process;
+        }
+    }
+    if (n == 0) {
+        fprintf(f, "coverage: not measured: %s\n",
+                first ? coverage_missing(p, first) : "each process went on as another program (exec)");
+        return;
+    }
+    char size[FORMAT_BYTES_MAX];
+    const char *name = coverage_allocator_name(&sum);
+    fputs("coverage: ", f);
+    put_share(f, &sum);
+    fprintf(f, " of the %s that %s had in use at exit", format_size(sum.in_use_bytes, size), name ? name : "malloc");
+    put_measured(f, n, n_chosen);
+    if (n > 1 && coverage_share(&lowest->coverage) < WORTH_TELLING) {
+        fputs("; least ", f);
+        put_share(f, &lowest->coverage);
+        fprintf(f, " of %" PRIu32, lowest->pid);
+    }
+    fputc('\n', f);
+    if (coverage_is_low(&lowest->coverage)) {
+        fprintf(f, "  warning: %s of process %" PRIu32 " passed seep by: no site shows who holds them (see seep doctor)\n",
+                format_size(lowest->coverage.uncovered_bytes, size), lowest->pid);
+    }
+}
+
 static const char *trace_state(const struct profile *p) {
     if (p->is_recording) {
         return "still being recorded: all figures are as of its last block";
@@ -131,6 +181,7 @@ void report_tracer(FILE *f, const struct report *report) {
     fprintf(f, "events recorded: %" PRIu64 "\n", p->n_events);
     put_lost(f, p);
     put_damage(f, p);
+    put_coverage(f, p);
     fprintf(f, "trace: %s\n", trace_state(p));
     put_collector(f, p);
     for (size_t i = 0; i < p->n_notes; i++) {
@@ -160,7 +211,15 @@ void report_warn_incomplete(const struct profile *p) {
             snprintf(programs, sizeof programs, "; programs not traced: %" PRIu64, p->lost[i].count);
         }
     }
-    if (*lost || *damaged || *forks || *programs || *state) {
-        diag_warning("%s: the figures do not cover everything%s%s%s%s%s", p->path, lost, damaged, forks, programs, state);
+    char low[96] = "";
+    struct coverage sum;
+    const struct process *lowest;
+    if (coverage_sum(p, &sum, &lowest) && coverage_is_low(&lowest->coverage)) {
+        snprintf(low, sizeof low, "; of what the allocator of %" PRIu32 " had in use at exit: %.1f%%", lowest->pid,
+                 100 * coverage_share(&lowest->coverage));
+    }
+    if (*lost || *damaged || *forks || *programs || *low || *state) {
+        diag_warning("%s: the figures do not cover everything%s%s%s%s%s%s", p->path, lost, damaged, forks, programs, low,
+                     state);
     }
 }

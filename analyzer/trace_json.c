@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "coverage_judge.h"
 #include "trace_format.h"
 
 static void put_lost(struct json_out *j, const struct profile *p) {
@@ -94,6 +95,28 @@ static void put_exit(struct json_out *j, const struct process *process) {
     }
 }
 
+static void put_coverage(struct json_out *j, const struct profile *p, const struct process *process) {
+    const struct coverage *c = &process->coverage;
+    bool is_measured = coverage_is_measured(p, process);
+    json_key(j, "coverage");
+    json_object_begin(j);
+    json_key(j, "share");
+    if (is_measured) {
+        json_double(j, coverage_share(c));
+    } else {
+        json_null(j);
+    }
+    json_put_string(j, "allocator", is_measured ? coverage_allocator_name(c) : NULL);
+    json_put_known(j, "in_use_bytes", c->in_use_bytes, is_measured);
+    json_put_known(j, "traced_blocks", c->traced_blocks, is_measured);
+    json_put_known(j, "traced_bytes", c->traced_bytes, is_measured);
+    json_put_known(j, "held_bytes", c->held_bytes, is_measured);
+    json_put_known(j, "allowed_bytes", c->allowed_bytes, is_measured);
+    json_put_known(j, "uncovered_bytes", c->uncovered_bytes, is_measured);
+    json_put_string(j, "not_measured", coverage_missing(p, process));
+    json_object_end(j);
+}
+
 void trace_json_put_process(struct json_out *j, const struct profile *p, const struct process *process) {
     static const char *const origins[] = {"start", "fork", "exec"};
     static const char *const ends[] = {NULL, "exit", "signal", "exec"};
@@ -117,4 +140,5 @@ void trace_json_put_process(struct json_out *j, const struct profile *p, const s
     json_put_uint(j, "inherited_frees", process->inherited_frees);
     json_put_uint(j, "inherited_unreleased_bytes", process->inherited_unreleased_bytes);
     json_put_known(j, "peak_rss_bytes", process->peak_rss_bytes, process->peak_rss_bytes != 0);
+    put_coverage(j, p, process);
 }

@@ -31,6 +31,15 @@
  *   inherited_blocks, inherited_bytes   alive in the parent at the fork: they stay in the parent's figures
  *   inherited_frees   how many of them this process freed
  *   inherited_unreleased_bytes   what it did not free of them
+ *   coverage          how much of what its allocator had in use when it called exit() is accounted for; all null where that was not measured
+ *     share             0 to 1; below 0.95 the text report warns
+ *     allocator         "glibc malloc" or "jemalloc"
+ *     in_use_bytes      as the allocator says
+ *     traced_blocks, traced_bytes   alive in the trace at that very moment, inherited ones too; bytes as requested
+ *     held_bytes        what the allocator holds for these (it rounds up)
+ *     allowed_bytes     most that may be in use besides: before recording starts, tables, threads' caches; see coverage_judge.h
+ *     uncovered_bytes   the rest of in_use_bytes: it passed seep by
+ *     not_measured      why, a sentence for people; null where it was
  */
 #ifndef SEEP_TRACE_JSON_H
 #define SEEP_TRACE_JSON_H

@@ -42,7 +42,7 @@
 #define RING_MAGIC "SEEPRING"
 
 enum {
-    RING_VERSION = 6,
+    RING_VERSION = 7,
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
     RING_JOINS = 4096, /* processes that may be on their way into the tree at once */
@@ -97,6 +97,18 @@ enum ring_collector_state {
     RING_COLLECTOR_FAILED = 3,  /* it gave up (disk full, ...); hooks must not wait for it */
 };
 
+/* What the allocator says of itself at exit; see coverage.h. Written before the state becomes EXITED. */
+struct ring_coverage {
+    _Atomic uint32_t result; /* enum coverage_result; release after the rest */
+    uint32_t allocator;      /* enum coverage_allocator; set before the mark */
+    uint64_t in_use_bytes;
+    uint64_t n_mapped;        /* glibc: blocks with a mapping of their own, which ends at a page */
+    uint64_t cache_blocks;    /* glibc: free blocks of a size that a thread may keep, which count as in use, */
+    uint64_t cache_bytes_max; /* and how large they may be, as held */
+    _Atomic uint64_t
+        rounded_bytes; /* that calls for an alignment have been given beyond what they asked for, all together since the start */
+};
+
 struct ring_header {
     char magic[8];         /* RING_MAGIC without its terminator; written last, so a ring without it is not ready */
     uint32_t version;      /* RING_VERSION */
@@ -145,6 +157,7 @@ struct ring_header {
     _Atomic uint32_t is_shared;              /* 1: more than one slot has been used, so every event needs the clock */
     alignas(64) _Atomic uint64_t n_verified; /* unwinder=verify: captures compared with libunwind, and those that differ */
     _Atomic uint64_t n_differing;
+    struct ring_coverage coverage;
 };
 
 /* A thread's place. The owner writes, the collector reads. One cache line. */
@@ -238,12 +251,15 @@ struct ring_node {
 
 enum { RING_FRAMES_MAX = 4096 }; /* of one stack; what is further out is cut off */
 
+enum { RING_COVERAGE_SERIAL = 0 }; /* those of forks start at 1 */
+
 enum { RING_EPOCHS_MAX = 65536 }; /* below every address that code can have (vm.mmap_min_addr) */
 
 /* Event words: kind in bits 0-2, time since the previous event of the thread in bits 3-19 (clock ticks), address >> 3 in
  * bits 20-63. Events never straddle chunks. */
 enum ring_kind {
-    RING_FORK = 0,       /* the process is about to fork; in the place of an address the serial of the mark */
+    RING_FORK = 0,       /* the process is about to fork; in the place of an address the serial of the mark.
+                            RING_COVERAGE_SERIAL: no fork, the moment that ring_header.coverage is of */
     RING_ALLOC = 1,      /* + word: size (low 32 bits) | node id << 32 */
     RING_FREE = 2,       /* taken back, stamped before the allocator sees it */
     RING_TIME = 3,       /* one word, no event: the bits above the kind are ticks to add (61 bits) */

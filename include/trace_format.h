@@ -81,6 +81,10 @@ enum trace_record_type {
                               blocks that came with a fork and were not undone (not among the frees) */
     TRACE_RECORD_NOTE = 12,        /* process, text */
     TRACE_RECORD_THREAD_NAME = 13, /* thread index, name: a later name of a thread */
+    TRACE_RECORD_COVERAGE =
+        14, /* process, enum coverage_result, enum coverage_allocator (coverage.h), bytes that it has in use, blocks with a mapping
+                              of their own, threads at once, blocks of a size and largest block in a thread's cache, bytes
+                              that alignments have added; traced and alive then: blocks, requested bytes, bytes held for them */
 };
 
 enum trace_end_kind {

@@ -103,6 +103,15 @@ static void set_option(struct config *config, const char *item, size_t n) {
     sys_message("SEEP_OPTIONS: unknown option \"", key, "\"; ignored", NULL);
 }
 
+/* The number of a tunable. Returns whether it is there. */
+static bool read_tunable(const char *tunables, const char *name, uint64_t *value) {
+    const char *at = tunables ? strstr(tunables, name) : NULL;
+    if (at) {
+        *value = strtoull(at + strlen(name), NULL, 0);
+    }
+    return at != NULL;
+}
+
 static void read_options(struct config *config) {
     const char *text = getenv("SEEP_OPTIONS");
     if (!text) {
@@ -124,6 +133,9 @@ static void read_options(struct config *config) {
 
 void config_read(struct config *config) {
     memset(config, 0, sizeof *config);
+    const char *tunables = getenv("GLIBC_TUNABLES");
+    config->has_cache_blocks = read_tunable(tunables, "glibc.malloc.tcache_count=", &config->cache_blocks);
+    read_tunable(tunables, "glibc.malloc.tcache_max=", &config->cache_bytes_max);
     read_options(config);
     if (config->ring_bytes == 0) {
         config->ring_bytes = config->is_quiet ? RING_BYTES_QUIET : RING_BYTES_DEFAULT;

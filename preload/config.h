@@ -1,4 +1,4 @@
-/* config.h - what SEEP_OPTIONS asks for; read once, before the host's own code runs (some hosts wipe their environment).
+/* config.h - what SEEP_OPTIONS asks for, and of GLIBC_TUNABLES what concerns us; read once, before the host's own code runs (some hosts wipe their environment).
  * How it is written: option_syntax.h. */
 #ifndef SEEP_CONFIG_H
 #define SEEP_CONFIG_H
@@ -23,8 +23,10 @@ struct config {
     bool is_alone;  /* "follow_exec=no": programs started by exec are not traced */
     uint32_t only_pid; /* trace only the process of this id; 0 = every process that loads the shim */
     enum option_unwinder unwinder;
-    bool is_quiet; /* "seccomp=yes": no system call in hooks; see quiet.h */
-    bool is_off;   /* "off": load and do nothing */
+    bool is_quiet;                          /* "seccomp=yes": no system call in hooks; see quiet.h */
+    bool is_off;                            /* "off": load and do nothing */
+    uint64_t cache_blocks, cache_bytes_max; /* of glibc's thread caches, by GLIBC_TUNABLES; the latter 0 = not told */
+    bool has_cache_blocks;
 };
 
 /* Fill in from the environment. Unknown options and values are named on stderr and otherwise ignored.

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap_ask.h"
 #include "interpose_tables.h"
 
 /* Whether the real functions can be called; looks them up at the first call. */
@@ -145,7 +146,7 @@ POSIX_MEMALIGN(posix_memalign)
 ALLOC(aligned_alloc, (size_t alignment, size_t size), (alignment, size), size, alignment)
 ALLOC(memalign, (size_t alignment, size_t size), (alignment, size), size, alignment)
 ALLOC(valloc, (size_t size), (size), size, INTERPOSE_PAGE)
-ALLOC(pvalloc, (size_t size), (size), size, INTERPOSE_PAGE)
+ALLOC(pvalloc, (size_t size), ((heap_ask_note_rounding(size, INTERPOSE_PAGE), size)), size, INTERPOSE_PAGE)
 RELEASE(cfree, (void *p), (p), p)
 RELEASE(free_sized, (void *p, size_t size), (p, size), p)
 RELEASE(free_aligned_sized, (void *p, size_t alignment, size_t size), (p, alignment, size), p)

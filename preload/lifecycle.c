@@ -16,6 +16,7 @@
 #include "collector_start.h"
 #include "config.h"
 #include "exec_watch.h"
+#include "heap_ask.h"
 #include "modules.h"
 #include "quiet.h"
 #include "real.h"
@@ -257,9 +258,16 @@ void lifecycle_note_exit(int status) {
     }
 }
 
+/* In a copy that only answers: no hook is to join the tree there. */
+static void leave_tree(void) {
+    atomic_store(&state, LIFECYCLE_OFF);
+    thread_current = NULL;
+}
+
 static void at_exit(int status, void *unused) {
     (void)unused;
     if (is_traced_process()) {
+        heap_ask(leave_tree);
         thread_count_abandoned();
         modules_count_unfinished();
         note_exit(status);
@@ -418,5 +426,6 @@ __attribute__((constructor)) static void construct(void) {
     }
     pthread_atfork(lifecycle_before_fork, lifecycle_after_fork, lifecycle_in_fork_child);
     choose_unwinder();
+    heap_ask_init(&config);
     atomic_store(&t->phase, THREAD_READY);
 }

@@ -5,7 +5,11 @@
 #include <string.h>
 #include <unwind.h>
 
+#include "heap_ask.h"
 #include "hook.h"
+#include "real.h"
+
+enum { WIDE_ALIGNMENT = 128 }; /* below it size classes are as good as aligned */
 
 void outer_drop_left(struct thread_state *t, uint64_t sp) {
     while (t->n_outer && t->outer[t->n_outer - 1].caller.sp <= sp && !thread_may_be_on_alternate_stack(t, sp)) {
@@ -103,6 +107,9 @@ static void begin(struct outer_call call) {
 }
 
 void outer_begin_alloc(size_t size, size_t alignment, struct arch_caller caller, void *freed) {
+    if (UNLIKELY(alignment >= WIDE_ALIGNMENT) && !real_is_libc) {
+        heap_ask_note_rounding(size, alignment);
+    }
     begin((struct outer_call){.caller = caller,
                               .site = caller,
                               .size = size,

@@ -75,6 +75,12 @@ ssize_t sys_read_file(const char *path, void *buf, size_t cap);
  */
 MUST_CHECK int sys_spawn_detached(const char *path, char *const argv[], int keep_fd, int other_fd);
 
+/* Have `answer` run in a copy of the process: memory that is not shared, no exit signal, no fork handlers, all signals blocked, no stderr, no core.
+ * What it makes of it is told by shared memory alone. One that takes longer than ns is killed.
+ *
+ * Returns  0 once the copy is gone, however it ended, or a negative error: there was none */
+MUST_CHECK int sys_ask_copy(void (*answer)(void *context), void *context, uint64_t ns);
+
 /* Print one line on stderr: "seep: " and the parts up to a NULL. Only before the program's own code has run: later descriptor 2 may
  * be somebody's data file. */
 void sys_message(const char *part, ...);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "coverage.h"
 #include "proc_files.h"
 
 enum {
@@ -172,6 +173,30 @@ static void write_verified(struct collector *c, const struct target *t) {
     }
 }
 
+/* What the allocator said at exit, and what of it was alive in the trace then. */
+static void write_coverage(struct collector *c, const struct target *t) {
+    const struct ring_header *h = t->ring.header;
+    const struct coverage_sum *sum = &t->matcher.covered;
+    uint32_t result = atomic_load_explicit(&h->coverage.result, memory_order_acquire);
+    if (result == COVERAGE_NOT_ASKED) {
+        return;
+    }
+    trace_records_begin(&c->records, TRACE_RECORD_COVERAGE);
+    trace_records_number(&c->records, t->index);
+    trace_records_number(&c->records, result == COVERAGE_MEASURED && !sum->is_known ? COVERAGE_NO_MARK : result);
+    trace_records_number(&c->records, h->coverage.allocator);
+    trace_records_number(&c->records, h->coverage.in_use_bytes);
+    trace_records_number(&c->records, h->coverage.n_mapped);
+    trace_records_number(&c->records, atomic_load_explicit(&h->n_slots, memory_order_relaxed));
+    trace_records_number(&c->records, h->coverage.cache_blocks);
+    trace_records_number(&c->records, h->coverage.cache_bytes_max);
+    trace_records_number(&c->records, atomic_load_explicit(&h->coverage.rounded_bytes, memory_order_relaxed));
+    trace_records_number(&c->records, sum->blocks);
+    trace_records_number(&c->records, sum->bytes);
+    trace_records_number(&c->records, sum->held_bytes);
+    trace_records_end(&c->records);
+}
+
 void facts_target_last(struct collector *c, struct target *t, struct process_end end) {
     uint64_t peak_bytes = atomic_load_explicit(&t->ring.header->max_rss_bytes, memory_order_relaxed);
     t->peak_bytes = peak_bytes > t->peak_bytes ? peak_bytes : t->peak_bytes;
@@ -182,6 +207,7 @@ void facts_target_last(struct collector *c, struct target *t, struct process_end
                    "places where the ring had been overwritten and events were skipped", 1);
     }
     write_verified(c, t);
+    write_coverage(c, t);
     note_end(c, t, end);
     trace_records_begin(&c->records, TRACE_RECORD_PROCESS_END);
     trace_records_number(&c->records, t->index);

@@ -1,6 +1,7 @@
 /* matcher.c - see matcher.h. */
 #include "matcher.h"
 
+#include "coverage.h"
 #include "memory.h"
 
 enum {
@@ -175,12 +176,32 @@ static COLD void apply_undo(struct matcher *m, const struct ring_event *e) {
     }
 }
 
+static void add_covered(void *context, struct live_block block) {
+    struct matcher *m = context;
+    uint64_t size_bytes = m->space->infos.sizes[block.info];
+    m->covered.blocks++;
+    m->covered.bytes += size_bytes;
+    m->covered.held_bytes += coverage_held((enum coverage_allocator)m->ring->header->coverage.allocator, size_bytes);
+}
+
+/* Once: a second mark is damage, and each costs a walk over all blocks. */
+static void sum_covered(struct matcher *m) {
+    if (!m->covered.is_known) {
+        m->covered.is_known = true;
+        live_map_each(&m->live, add_covered, m);
+    }
+}
+
 static COLD void apply_rare(struct matcher *m, const struct ring_event *e) {
     if (e->kind == RING_UNDO) {
         apply_undo(m, e);
         return;
     }
     uint32_t serial = (uint32_t)e->address;
+    if (serial == RING_COVERAGE_SERIAL) {
+        sum_covered(m);
+        return;
+    }
     if (forks_are_promised(&m->forks, serial) || (m->joins && joins_are_claimed(m->joins, m->ring, serial))) {
         forks_add(&m->forks, serial, e->stamp, &m->live, m->space->infos.sizes);
     }

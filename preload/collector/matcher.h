@@ -7,6 +7,7 @@
  *   free of the thread's last allocation (same address, same info, no other allocation of that thread since): temporary
  *   free of a block that came with a fork     a free of the parent's info, counted apart
  *   fork                           what is alive is copied for the child, no token
+ *   mark of coverage               what is alive is summed up, no token
  *   undo                           only if the thread's last event was that free: the block is back as it was
  * Budget   live map 1-3 ns, info 1-2 ns an event
  */
@@ -31,6 +32,13 @@ struct matcher_counts {
     uint64_t allocations, frees, undos;
     uint64_t implicit_frees, unknown_frees, dropped_undos;
     uint64_t inherited_frees; /* of blocks that came with a fork, and not undone; not among the frees and undos */
+};
+
+/* What was alive when the process asked its allocator. */
+struct coverage_sum {
+    bool is_known;
+    uint64_t blocks, bytes;
+    uint64_t held_bytes; /* that the allocator holds for them */
 };
 
 /* What the matchers of all processes share. */
@@ -58,6 +66,7 @@ struct matcher {
     uint64_t now_ms;
     uint64_t next_ms_stamp; /* the clock shows another millisecond from here on */
     struct matcher_counts counts;
+    struct coverage_sum covered;
     bool is_sampled; /* frees of blocks that were not recorded may be among the events */
 };
 

@@ -105,6 +105,8 @@ RECORD_FIELDS = {
     11: ("END", numbers("ns", "events", "allocations", "frees", "undone", "cpu_ns", "peak", "inherited_frees")),
     12: ("NOTE", numbers("process") + [("text", Bytes.string)]),
     13: ("THREAD_NAME", numbers("index") + [("name", Bytes.string)]),
+    14: ("COVERAGE", numbers("process", "result", "allocator", "in_use", "mapped", "threads", "cache_blocks", "cache_bytes_max",
+                             "rounded", "traced_blocks", "traced_bytes", "held_bytes")),
 }
 
 

@@ -311,6 +311,10 @@ class TraceWriter:
     def thread_name(self, index, name):
         self.record(13, varint(index) + string(name))
 
+    def coverage(self, process, in_use, traced, held, result=1, allocator=1, mapped=0, threads=1, cache=(7, 1040), rounded=0):
+        """traced: (blocks, requested bytes)."""
+        self.numbers(14, process, result, allocator, in_use, mapped, threads, *cache, rounded, *traced, held)
+
     def end(self):
         """Close the trace: survivors, END, the index."""
         self.flush_events()
@@ -368,6 +372,7 @@ def small(sample_bytes=0, **options):
     w.memory(0, 90000000, 3 << 20, 4 << 20)
     w.lost("ring-full", 3, "events dropped because the ring was full", 1)
     w.note(0, "unwinder cfi")
+    w.coverage(0, 5 << 20, (14, 448), 672)
     w.process_end(0, 120000000, 1, 0)
     w.end()
     return w

@@ -34,10 +34,11 @@ static const struct {
                   {"liblsan.so", "__lsan_init", "LeakSanitizer"},
                   {"libmsan.so", "__msan_init", "MemorySanitizer"}};
 
-/* What a stripped file still has. */
+/* What a stripped file still has. The first letter stands apart, so that this file has none of them itself. */
 static const struct {
-    const char *text, *name;
-} messages[] = {{"<jemalloc>: ", "jemalloc"}, {"mimalloc: warning: ", "mimalloc"}};
+    char first;
+    const char *rest, *name;
+} messages[] = {{'<', "jemalloc>: ", "jemalloc"}, {'m', "imalloc: warning: ", "mimalloc"}};
 
 /* Sets of functions: bit i is functions[i]. */
 struct symbol_sets {
@@ -126,10 +127,21 @@ static void read_dynamic(struct allocator_scan *scan, Elf *elf, Elf_Scn *section
     }
 }
 
+static bool has_message(const char *bytes, size_t n, char first, const char *rest) {
+    const char *end = bytes + n, *at = bytes;
+    while ((at = memmem(at, (size_t)(end - at), rest, strlen(rest)))) {
+        if (at > bytes && at[-1] == first) {
+            return true;
+        }
+        at++;
+    }
+    return false;
+}
+
 static void read_constants(struct allocator_scan *scan, Elf_Scn *section) {
     Elf_Data *data = elf_getdata(section, NULL);
     for (size_t i = 0; data && data->d_buf && i < sizeof messages / sizeof messages[0]; i++) {
-        if (memmem(data->d_buf, data->d_size, messages[i].text, strlen(messages[i].text))) {
+        if (has_message(data->d_buf, data->d_size, messages[i].first, messages[i].rest)) {
             scan->by_messages = messages[i].name;
         }
     }

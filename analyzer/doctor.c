@@ -20,8 +20,8 @@ static const char help[] = "usage: seep doctor [OPTIONS] PID\n"
                            "\n"
                            "  seep doctor -- ./server --port 8080\n"
                            "\n"
-                           "  -f, --format text|json   how to print it (text)\n"
-                           "  -h, --help               this\n"
+                           "  -f, --format text|json      how to print it (text)\n"
+                           "  -h, --help                  this\n"
                            "\n"
                            "Each line is `ok`, `note` or `problem`: something that will not be seen.\n"
                            "Exit status: 0 no problem, 1 a problem, 2 it cannot be looked at, 126 or 127 the command\n"
@@ -94,7 +94,7 @@ static int check_command(struct findings *findings, const char *name, char progr
         return status;
     }
     doctor_check_preload(findings, &check);
-    doctor_check_wrapper(findings, check.file);
+    doctor_check_wrapper(findings, check.file, check.is_script);
     doctor_check_executable(findings, check.file, &scan);
     doctor_check_needed(findings, check.file, &scan);
     allocator_scan_free(&scan);

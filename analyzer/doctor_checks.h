@@ -20,7 +20,7 @@ void doctor_check_shim(struct findings *findings, const char *root);
 void doctor_check_preload(struct findings *findings, const struct program_check *check);
 
 /* Is it one that starts another program, and does that come into the trace? */
-void doctor_check_wrapper(struct findings *findings, const char *path);
+void doctor_check_wrapper(struct findings *findings, const char *path, bool is_script);
 
 /* The allocators of an executable.
  *

@@ -77,7 +77,7 @@ static bool is_one_of(const char *name, const char *const *names, size_t n) {
     return false;
 }
 
-void doctor_check_wrapper(struct findings *findings, const char *path) {
+void doctor_check_wrapper(struct findings *findings, const char *path, bool is_script) {
     static const char *const wrappers[] = {"ash",     "bash",    "busybox", "chrt",  "dash",   "dumb-init", "env",
                                            "ionice",  "ksh",     "nice",    "nohup", "setsid", "sh",        "stdbuf",
                                            "taskset", "timeout", "tini",    "xargs", "zsh"};
@@ -89,6 +89,12 @@ void doctor_check_wrapper(struct findings *findings, const char *path) {
             "%s starts another program as another user or in another place, from where it cannot enter itself in a "
             "trace that began here: it is not traced then",
             base);
+    } else if (is_one_of(base, wrappers, sizeof wrappers / sizeof wrappers[0]) && is_script) {
+        findings_add(findings, FINDING_NOTE, "wrapper",
+                     "ask about the program that it runs as well: seep doctor -- PROGRAM",
+                     "it is a script: what is examined here is its interpreter, %s; the programs that it runs or becomes are "
+                     "followed into the same trace, and were not looked at",
+                     path);
     } else if (is_one_of(base, wrappers, sizeof wrappers / sizeof wrappers[0])) {
         findings_add(findings, FINDING_NOTE, "wrapper", "ask about that program as well",
                      "%s starts other programs or becomes one: they come into the same trace, and were not looked at",

@@ -287,7 +287,7 @@ static int check_executable(struct findings *findings, const struct process_view
     if (status != 0 || !view->has_shim) {
         doctor_check_preload(findings, &check);
     }
-    doctor_check_wrapper(findings, executable);
+    doctor_check_wrapper(findings, executable, false);
     doctor_check_executable(findings, path, &scan);
     allocator_scan_free(&scan);
     return 0;

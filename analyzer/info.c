@@ -26,8 +26,8 @@ static const char help[] = "usage: seep info [OPTIONS] FILE\n"
                            "\n"
                            "  seep info x.seep\n"
                            "\n"
-                           "  -f, --format text|json   how to print it (text)\n"
-                           "  -h, --help               this\n";
+                           "  -f, --format text|json      how to print it (text)\n"
+                           "  -h, --help                  this\n";
 
 /* ---- what both formats say ---- */
 

@@ -20,7 +20,17 @@ static const struct command commands[] = {
     {"doctor", doctor_main, "PID | -- CMD…", "say what of a program will not be seen, and why"},
 };
 
-enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+enum { N_COMMANDS = sizeof commands / sizeof commands[0], ARGUMENTS_COLUMN = 10, HELP_COLUMN = 30 };
+
+/* From the end of the arguments to the column in which descriptions stand, here and in the help of each command. An ellipsis is one column of
+ * three bytes. */
+static int padding(const char *arguments) {
+    int width = 0;
+    for (const char *c = arguments; *c; c++) {
+        width += (*c & 0xc0) != 0x80;
+    }
+    return HELP_COLUMN - ARGUMENTS_COLUMN - width;
+}
 
 static int print_help(void) {
     puts("usage: seep COMMAND [OPTIONS] …\n"
@@ -32,7 +42,8 @@ static int print_help(void) {
          "\n"
          "Commands (each has --help):");
     for (size_t i = 0; i < N_COMMANDS; i++) {
-        printf("  %-7s %-20s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
+        printf("  %-7s %s%*s%s\n", commands[i].name, commands[i].arguments, padding(commands[i].arguments), "",
+               commands[i].what);
     }
     puts("\n"
          "Also: seep help COMMAND, seep --version.\n"

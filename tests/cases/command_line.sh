@@ -106,6 +106,19 @@ case_odd_names_in_json() {
     has_not text "$(printf '\033')"
 }
 
+# Descriptions stand in one column, in the help of each command and in that of all. Columns are characters.
+case_help_is_aligned() {
+    "$SEEP" --help | sed -n 's/^  \(run\|report\|info\|doctor\) .*/&/p' >lines
+    [ "$(wc -l <lines)" = 4 ] || fail "$(cat lines)"
+    for command in run report info doctor; do
+        "$SEEP" help $command | grep -E '^ +(-., )?--.*  |^ {20,}' >>lines
+    done
+    while IFS= read -r line; do
+        rest=${line:30}
+        [ "${line:29:1}" = " " ] && [ "${rest:0:1}" != " " ] && [ -n "$rest" ] || fail "not in column 30: $line"
+    done <lines
+}
+
 # Whoever reads the JSON finds each of its keys in the manual.
 case_every_key_is_in_the_manual() {
     sed 's/\\-/-/g; s/\\f.//g' "$ROOT/analyzer/seep.1" >manual.txt

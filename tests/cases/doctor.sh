@@ -156,7 +156,11 @@ case_scripts() {
     printf '#!%s\n' "$TARGETS/static_program" >of_static
     chmod +x script by_env of_static
     says 0 ok:preload note:wrapper -- -- ./script
+    has text '^note: it is a script: what is examined here is its interpreter, /bin/sh; .* are followed into the same trace.* seep doctor -- PROGRAM$'
     says 0 note:wrapper -- -- ./by_env
+    # Its own words for messages of allocators are not such messages.
+    "$SEEP" doctor -- "$SEEP" >text || fail "of itself: $(cat text)"
+    has_not text 'mimalloc|jemalloc'
     says 0 note:wrapper -- -- timeout 3 "$plain"
     says 1 problem:wrapper-changes -- -- setpriv --no-new-privs "$plain"
     says 1 problem:static -- -- ./of_static

@@ -166,14 +166,14 @@ const char *coverage_missing(const struct profile *p, const struct process *proc
     if (p->sample_bytes) {
         return "the trace is sampled";
     }
-    if (result == COVERAGE_NOT_ASKED && process->end_ns == 0) {
-        return "the process was not seen to end";
-    }
     if (result == COVERAGE_NOT_ASKED && process->end_kind == TRACE_END_SIGNAL) {
         return "the process was killed";
     }
     if (result == COVERAGE_NOT_ASKED && process->end_kind == TRACE_END_EXEC) {
         return "the process went on as another program (exec)";
+    }
+    if (result == COVERAGE_NOT_ASKED && process->end_ns == 0) {
+        return "the process was not seen to end";
     }
     return result < sizeof reasons / sizeof reasons[0] ? reasons[result] : "for a reason that a later version of seep has";
 }

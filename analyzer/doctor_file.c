@@ -90,11 +90,11 @@ void doctor_check_wrapper(struct findings *findings, const char *path, bool is_s
             "trace that began here: it is not traced then",
             base);
     } else if (is_one_of(base, wrappers, sizeof wrappers / sizeof wrappers[0]) && is_script) {
-        findings_add(findings, FINDING_NOTE, "wrapper",
-                     "ask about the program that it runs as well: seep doctor -- PROGRAM",
-                     "it is a script: what is examined here is its interpreter, %s; the programs that it runs or becomes are "
-                     "followed into the same trace, and were not looked at",
-                     path);
+        findings_add(
+            findings, FINDING_NOTE, "wrapper", "ask about the program that it runs as well: seep doctor -- PROGRAM",
+            "it is a script: what is examined here is its interpreter, %s; the programs that it runs or becomes are "
+            "followed into the same trace, and were not looked at",
+            path);
     } else if (is_one_of(base, wrappers, sizeof wrappers / sizeof wrappers[0])) {
         findings_add(findings, FINDING_NOTE, "wrapper", "ask about that program as well",
                      "%s starts other programs or becomes one: they come into the same trace, and were not looked at",

@@ -8,6 +8,7 @@
 #include "coverage_judge.h"
 #include "diag.h"
 #include "event_decoder.h"
+#include "owners.h"
 #include "recording.h"
 #include "records.h"
 #include "replay.h"
@@ -345,6 +346,7 @@ static void finish(struct load *load) {
     if (p->sample_bytes) {
         sum_estimates(load);
     }
+    owners_build(p, &load->replay);
     note_births(load);
     sum_up(load);
     compare_with_end(load);
@@ -441,7 +443,7 @@ void profile_free(struct profile *p) {
         free(p->notes[i].text);
     }
     void *arrays[] = {p->path,  p->recorder_version, p->options, p->processes, p->threads, p->modules, p->stacks,
-                      p->costs, p->estimates,        p->lost,    p->damage,    p->marks,   p->notes};
+                      p->costs, p->estimates,        p->owners,  p->lost,      p->damage,  p->marks,   p->notes};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }

@@ -141,11 +141,12 @@ struct profile {
     struct stack *stacks;
     struct cost *costs;         /* the first is that of no allocation */
     struct estimate *estimates; /* of each cost; NULL unless sampled */
+    struct owner *owners;       /* who holds what of costs is unreleased; see owners.h. NULL while there is one process */
     struct lost *lost;
     struct damage *damage;
     struct mark *marks;
     struct note *notes;
-    size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes;
+    size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes, n_owners;
     size_t n_infos;
 
     struct cost total;                         /* total.peak_bytes is the highest total ever */
@@ -173,6 +174,15 @@ typedef void profile_progress(void *context, uint64_t read_bytes, uint64_t file_
 /* Whether a process is one that the figures are of. */
 static inline bool profile_is_chosen(const struct profile *p, const struct process *process) {
     return p->pid == 0 || process->pid == p->pid;
+}
+
+/* How many these are. */
+static inline size_t profile_n_chosen(const struct profile *p) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_processes; i++) {
+        n += profile_is_chosen(p, &p->processes[i]);
+    }
+    return n;
 }
 
 /* The pid of a process by its index; 0 if its record was lost. */

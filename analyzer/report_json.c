@@ -115,7 +115,27 @@ static void put_frames(struct json_out *j, const struct report *r, uint32_t leaf
     json_array_end(j);
 }
 
-static void put_site(struct json_out *j, const struct report *r, const struct site *site) {
+/* Who holds what is unreleased; numbers of processes as in the document's own list. */
+static void put_owners(struct json_out *j, const struct report *r, const uint32_t *numbers, const struct site *site) {
+    const struct profile *p = r->profile;
+    struct owner *owners;
+    size_t n = site_owners(r->sites, site, &owners);
+    json_key(j, "processes");
+    json_array_begin(j);
+    for (size_t i = 0; i < n; i++) {
+        json_object_begin(j);
+        json_put_uint(j, "process", numbers[owners[i].process]);
+        json_put_uint(j, "pid", profile_pid(p, owners[i].process));
+        json_put_uint(j, "unreleased_bytes", owners[i].bytes);
+        json_put_uint(j, "unreleased_blocks", owners[i].blocks);
+        json_object_end(j);
+    }
+    json_array_end(j);
+    free(owners);
+}
+
+/* numbers: of the processes in the document, NULL = there is only one. */
+static void put_site(struct json_out *j, const struct report *r, const uint32_t *numbers, const struct site *site) {
     static const struct location nowhere;
     static const struct frame nothing;
     size_t n = site->n_stacks < r->stacks ? site->n_stacks : r->stacks;
@@ -125,6 +145,9 @@ static void put_site(struct json_out *j, const struct report *r, const struct si
     put_place(j, site->leaf ? site->leaf : &nowhere, site->leaf ? &site->leaf->frames[0] : &nothing);
     struct estimate estimate = site_estimate(r->sites, site);
     put_figures(j, r, &site->cost, r->profile->sample_bytes ? &estimate : NULL);
+    if (numbers) {
+        put_owners(j, r, numbers, site);
+    }
     json_put_uint(j, "n_stacks", site->n_stacks);
     json_key(j, "stacks");
     json_array_begin(j);
@@ -141,7 +164,21 @@ static void put_site(struct json_out *j, const struct report *r, const struct si
     free(ranked);
 }
 
+/* The place of each process of the trace in the list of those that were chosen; NULL where that has one only. */
+static uint32_t *number_processes(const struct profile *p) {
+    if (profile_n_chosen(p) < 2) {
+        return NULL;
+    }
+    uint32_t *numbers = xcalloc(p->n_processes, sizeof *numbers), n = 0;
+    for (size_t i = 0; i < p->n_processes; i++) {
+        numbers[i] = n;
+        n += profile_is_chosen(p, &p->processes[i]);
+    }
+    return numbers;
+}
+
 int report_json(FILE *f, const struct report *report) {
+    uint32_t *numbers = number_processes(report->profile);
     struct json_out *j = json_open(f);
     const struct site **ranked = xcalloc(report->sites->n_sites, sizeof *ranked);
     sites_rank(report->sites, report->order, ranked);
@@ -152,10 +189,11 @@ int report_json(FILE *f, const struct report *report) {
     json_key(j, "sites");
     json_array_begin(j);
     for (size_t i = 0; i < report->sites->n_sites && i < report->top; i++) {
-        put_site(j, report, ranked[i]);
+        put_site(j, report, numbers, ranked[i]);
     }
     json_array_end(j);
     json_object_end(j);
     free(ranked);
+    free(numbers);
     return json_close(j);
 }

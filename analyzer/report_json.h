@@ -18,6 +18,8 @@
  *                     temporary        freed with no other allocation of that thread in between
  *                     samples, standard_errors   as in totals
  *                     oldest_seconds   age of the oldest unreleased block at the end of the trace
+ *   processes         only of several processes: [{process, pid, unreleased_bytes, unreleased_blocks}] who holds what is unreleased, most first;
+ *                     process: the place in the document's processes, from 0
  *   n_stacks          distinct stacks of the site
  *   stacks            [{<figures>, frames}] the first --stacks of them, by the same order
  *     frames          [{function, file, line, module, offset, address, inlined}] leaf first, all of them

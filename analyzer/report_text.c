@@ -10,6 +10,8 @@
 #include "format_size.h"
 #include "report_tracer.h"
 #include "safe_text.h"
+#include "text.h"
+#include "trace_format.h"
 
 struct section {
     const char *title;
@@ -50,7 +52,7 @@ static const struct section sections[] = {
     {"MOST TEMPORARY ALLOCATIONS", SITE_BY_TEMPORARY, say_temporary, .is_bytes = false},
 };
 
-enum { N_SECTIONS = sizeof sections / sizeof sections[0] };
+enum { N_SECTIONS = sizeof sections / sizeof sections[0], OWNERS_SHOWN = 3 };
 
 /* One address: the function, where it is, what it is in; then the functions it is inlined into. */
 static void put_location(FILE *f, const struct location *location, uint64_t ip, const char *indent) {
@@ -126,6 +128,28 @@ static void put_age(FILE *f, const struct report *r, const struct cost *cost) {
     fputc('\n', f);
 }
 
+/* Whose blocks they are, where there are several processes that might have them. */
+static void put_owners(FILE *f, const struct report *r, const struct site *site) {
+    struct owner *owners;
+    size_t n = profile_n_chosen(r->profile) > 1 ? site_owners(r->sites, site, &owners) : 0;
+    char size[FORMAT_BYTES_MAX];
+    if (n == 0) {
+        return;
+    }
+    fprintf(f, "  in %zu %s: ", n, n == 1 ? "process" : "processes");
+    for (size_t i = 0; i < n && i < OWNERS_SHOWN; i++) {
+        const struct process *process = &r->profile->processes[owners[i].process];
+        fputs(i ? ", " : "", f);
+        safe_text_put(f, text_base_name(process->executable));
+        fprintf(f, " %" PRIu32 " %s", process->pid, format_size(owners[i].bytes, size));
+    }
+    if (n > OWNERS_SHOWN) {
+        fprintf(f, " and %zu more", n - OWNERS_SHOWN);
+    }
+    fputc('\n', f);
+    free(owners);
+}
+
 /* Of a sampled trace: how sure the figure is by which the section sorts. */
 static void put_standard_error(FILE *f, const struct section *section, const struct estimate *e) {
     const double variances[SITE_N_ORDERS] = {[SITE_BY_CALLS] = e->var_calls,
@@ -151,6 +175,7 @@ static void put_site(FILE *f, const struct report *r, const struct section *sect
     }
     if (section->has_ages) {
         put_age(f, r, &site->cost);
+        put_owners(f, r, site);
     }
     if (site->leaf) {
         put_location(f, site->leaf, site->ip, "");
@@ -172,15 +197,24 @@ static void put_section(FILE *f, const struct report *r, const struct section *s
     free(ranked);
 }
 
-static uint64_t peak_rss(const struct report *r) {
-    uint64_t highest = 0;
-    for (size_t i = 0; i < r->profile->n_processes; i++) {
-        const struct process *p = &r->profile->processes[i];
-        if (profile_is_chosen(r->profile, p) && p->peak_rss_bytes > highest) {
-            highest = p->peak_rss_bytes;
+/* heaptrack's line is of one process; with several it is the largest that any of them was. */
+static void put_peak_rss(FILE *f, const struct profile *p) {
+    const struct process *largest = NULL;
+    char size[FORMAT_BYTES_MAX];
+    for (size_t i = 0; i < p->n_processes; i++) {
+        const struct process *process = &p->processes[i];
+        if (profile_is_chosen(p, process) && process->peak_rss_bytes &&
+            (!largest || process->peak_rss_bytes > largest->peak_rss_bytes)) {
+            largest = process;
         }
     }
-    return highest;
+    fprintf(f, "peak RSS (including seep overhead): %s", largest ? format_size(largest->peak_rss_bytes, size) : "unknown");
+    if (largest && profile_n_chosen(p) > 1) {
+        fputs(" (of the largest process, ", f);
+        safe_text_put(f, text_base_name(largest->executable));
+        fprintf(f, " %" PRIu32 ")", largest->pid);
+    }
+    fputc('\n', f);
 }
 
 static void put_footer(FILE *f, const struct report *r, const struct cost *total) {
@@ -192,7 +226,7 @@ static void put_footer(FILE *f, const struct report *r, const struct cost *total
     fprintf(f, "temporary memory allocations: %" PRIu64 " (%" PRIu64 "/s)\n", total->temporary,
             per_second(total->temporary, runtime_ns));
     fprintf(f, "peak heap memory consumption: %s\n", format_size(total->peak_bytes, size));
-    fprintf(f, "peak RSS (including seep overhead): %s\n", peak_rss(r) ? format_size(peak_rss(r), size) : "unknown");
+    put_peak_rss(f, r->profile);
     fprintf(f, "total memory leaked: %s\n", format_size(total->unreleased_bytes, size));
 }
 
@@ -207,23 +241,33 @@ static void put_sampling(FILE *f, const struct profile *p) {
             estimate_round(sqrt(p->estimate.var_temporary)));
 }
 
-static const char *command_of(const struct report *r) {
-    for (size_t i = 0; i < r->profile->n_processes; i++) {
-        const struct process *p = &r->profile->processes[i];
-        if (profile_is_chosen(r->profile, p) && p->command) {
-            return p->command;
+/* The program, and what its process became by exec: their figures are added up, too. */
+static void put_command(FILE *f, const struct profile *p) {
+    const struct process *first = NULL;
+    fputs("Debuggee command was: ", f);
+    for (size_t i = 0; i < p->n_processes; i++) {
+        const struct process *process = &p->processes[i];
+        if (!profile_is_chosen(p, process) || (first && process->pid != first->pid)) {
+            continue;
         }
+        if (first) {
+            fputs(process->origin == TRACE_ORIGIN_EXEC ? "\nwhich became, by exec: "
+                                                       : "\nand another process of the same id: ",
+                  f);
+        }
+        first = first ? first : process;
+        safe_text_put(f, process->command ? process->command : "");
     }
-    return "";
+    fputc('\n', f);
 }
 
 void report_text(FILE *f, const struct report *report) {
     /* heaptrack_print says the first line before it reads; here nothing is on stdout unless there is a report. */
     fputs("reading file \"", f);
     safe_text_put(f, report->profile->path);
-    fputs("\" - please wait, this might take some time...\nDebuggee command was: ", f);
-    safe_text_put(f, command_of(report));
-    fputs("\nfinished reading file, now analyzing data:\n\n", f);
+    fputs("\" - please wait, this might take some time...\n", f);
+    put_command(f, report->profile);
+    fputs("finished reading file, now analyzing data:\n\n", f);
     for (size_t i = 0; i < N_SECTIONS; i++) {
         if (sections[i].order == report->order) {
             put_section(f, report, &sections[i]);

@@ -2,6 +2,7 @@
 #include "report_tracer.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "coverage_judge.h"
@@ -165,15 +166,42 @@ static void put_collector(FILE *f, const struct profile *p) {
     }
 }
 
+static int by_unreleased(const void *a, const void *b) {
+    const struct process *x = *(const struct process *const *)a, *y = *(const struct process *const *)b;
+    if (x->total.unreleased_bytes != y->total.unreleased_bytes) {
+        return x->total.unreleased_bytes > y->total.unreleased_bytes ? -1 : 1;
+    }
+    return (x > y) - (x < y); /* in the order of their starts */
+}
+
+static void put_processes(FILE *f, const struct report *report) {
+    const struct profile *p = report->profile;
+    size_t n = profile_n_chosen(p), n_ranked = 0;
+    const struct process **ranked = xcalloc(n, sizeof *ranked);
+    for (size_t i = 0; i < p->n_processes; i++) {
+        if (profile_is_chosen(p, &p->processes[i])) {
+            ranked[n_ranked++] = &p->processes[i];
+        }
+    }
+    if (n > 1) {
+        qsort(ranked, n, sizeof *ranked, by_unreleased);
+        fprintf(f, "\nPROCESSES (%zu, by what they have not released)\n", n);
+    } else {
+        fputs("\nPROCESSES\n", f);
+    }
+    for (size_t i = 0; i < n && i < report->top; i++) {
+        put_process(f, ranked[i]);
+    }
+    if (n > report->top) {
+        fprintf(f, "… and %zu more (--top %zu shows all)\n", n - report->top, n);
+    }
+    free(ranked);
+}
+
 void report_tracer(FILE *f, const struct report *report) {
     const struct profile *p = report->profile;
     char size[FORMAT_BYTES_MAX];
-    fputs("\nPROCESSES\n", f);
-    for (size_t i = 0; i < p->n_processes; i++) {
-        if (profile_is_chosen(p, &p->processes[i])) {
-            put_process(f, &p->processes[i]);
-        }
-    }
+    put_processes(f, report);
     fputs("\nTRACER\nrecorded by: seep ", f);
     safe_text_put(f, p->recorder_version ? p->recorder_version : "?");
     fprintf(f, ", trace format %" PRIu32 ".%" PRIu32 ", file of %s\n", p->version_major, p->version_minor,

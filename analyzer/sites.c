@@ -295,3 +295,13 @@ struct estimate site_estimate(const struct sites *sites, const struct site *site
     }
     return sum;
 }
+
+size_t site_owners(const struct sites *sites, const struct site *site, struct owner **owners) {
+    const struct profile *p = sites->profile;
+    size_t n = 0, cap = 0;
+    *owners = NULL;
+    for (size_t i = 0; i < site->n_stacks; i++) {
+        owners_add(p, p->stacks[sites->stacks[site->first + i].stack].cost, owners, &n, &cap);
+    }
+    return owners_rank(*owners, n);
+}

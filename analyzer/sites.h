@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "owners.h"
 #include "profile.h"
 #include "symbolize.h"
 #include "trace_format.h"
@@ -54,6 +55,12 @@ uint64_t cost_value(const struct cost *cost, enum site_order order);
 
 /* How far the site's figures may be off; all 0 unless the trace is sampled. */
 struct estimate site_estimate(const struct sites *sites, const struct site *site);
+
+/* Who holds what a site has not released: one for each process, most bytes first.
+ *
+ * Returns  how many; 0 where nobody does, or the trace has one process
+ * Memory   the caller frees *owners */
+size_t site_owners(const struct sites *sites, const struct site *site, struct owner **owners);
 
 /* All sites by descending value; equal values in the order of sites.sites.
  *

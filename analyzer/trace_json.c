@@ -48,6 +48,18 @@ static void put_notes(struct json_out *j, const struct profile *p) {
     json_array_end(j);
 }
 
+/* Every program that a process has been, by its id. */
+static void put_commands(struct json_out *j, const struct profile *p, const struct process *process) {
+    json_key(j, "commands");
+    json_array_begin(j);
+    for (size_t i = 0; process && i < p->n_processes; i++) {
+        if (p->processes[i].pid == process->pid) {
+            json_string(j, p->processes[i].command);
+        }
+    }
+    json_array_end(j);
+}
+
 void trace_json_put(struct json_out *j, const struct profile *p, const struct process *process) {
     char format[32];
     snprintf(format, sizeof format, "%" PRIu32 ".%" PRIu32, p->version_major, p->version_minor);
@@ -59,6 +71,7 @@ void trace_json_put(struct json_out *j, const struct profile *p, const struct pr
     json_put_string(j, "file", p->path);
     json_put_uint(j, "file_bytes", p->file_bytes);
     json_put_string(j, "command", process ? process->command : NULL);
+    put_commands(j, p, process);
     json_put_known(j, "pid", process ? process->pid : 0, process != NULL);
     json_put_known(j, "start", p->start_real_ns / 1000000000, p->start_real_ns != 0);
     json_put_known(j, "sample_bytes", p->sample_bytes, p->sample_bytes != 0);

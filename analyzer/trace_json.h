@@ -8,6 +8,7 @@
  *   options           of the recorder, as SEEP_OPTIONS had them
  *   file              its path as given; file_bytes: its size
  *   command           of the first process (or the one of --pid), arguments joined by single spaces
+ *   commands          that one and every other that the same pid ran afterwards, by exec
  *   pid               of that process
  *   start             when it began, seconds since 1970
  *   sample_bytes      interval of sampling: all figures of the report are then estimates, with standard errors; null = everything

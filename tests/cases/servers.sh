@@ -81,6 +81,7 @@ all_told() {
     "$SEEP" report --format json --top 0 "$1" >report.json 2>report.err || fail "seep report: exit status $?"
     json report.json '.processes[] | [.pid, .ppid, .origin, .end, .exit, .end_seconds, .totals.allocations, .command] | @tsv' >processes
     [ "$(json report.json .trace.lost_events)" = 0 ] || fail "$(json report.json .trace.lost_events) events lost"
+    [ -z "$(json report.json '.processes[].coverage | select(.share != null and .share < 0.95)')" ] || fail "$(json report.json '.processes[].coverage')"
     json report.json ".trace.lost[] | select(.count != (if .kind == \"untraced-forks\" then ${2:-0} else 0 end))" >facts.json
     [ ! -s facts.json ] || fail "facts: $(tr -d '\n' <facts.json)"
     [ "$(json report.json '[.processes[] | select(.end_seconds == null)] | length')" = 0 ] || fail "processes without an end: $(cat processes)"

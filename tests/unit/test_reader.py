@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 import trace_write  # noqa: E402
 from event_model import FIGURES, NONE, Model, random_program  # noqa: E402
 
-READER = ["trace_reader", "event_decoder", "replay", "records", "recording", "profile", "stack_modules", "stack_merge", "estimate", "file_lock", "process_files", "diag", "json_out"]
+READER = ["trace_reader", "event_decoder", "replay", "records", "recording", "profile", "stack_modules", "stack_merge", "owners", "coverage_judge", "estimate", "file_lock", "process_files", "diag", "json_out"]
 
 
 class Tap:

@@ -398,6 +398,7 @@ static const char expected[] =
     "  9 events recorded in damaged parts of the file\n"
     "damage: 1 place\n"
     "  at offset 100, up to the end: cut\n"
+    "coverage: not measured: the process was killed\n"
     "trace: incomplete: the recorder did not come to its end, the last events may be missing\n"
     "collector: 0.25s of CPU time, 2.00M of memory\n";
 

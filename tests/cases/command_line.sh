@@ -115,7 +115,7 @@ case_help_is_aligned() {
     done
     while IFS= read -r line; do
         rest=${line:30}
-        [ "${line:29:1}" = " " ] && [ "${rest:0:1}" != " " ] && [ -n "$rest" ] || fail "not in column 30: $line"
+        [[ ${line:29:1} = " " && $rest != " "* && $rest ]] || fail "not in column 30: $line"
     done <lines
 }
 

@@ -17,7 +17,7 @@ is_told() {
     local pid told
     pid=$(json report.json ".processes[${1:-0}].pid")
     told=$(awk -v pid="$pid" '$1 == pid { print $2 }' out)
-    [ -n "$told" ] && [ "$(figure in_use_bytes "${1:-0}")" = "$told" ] || fail "in use: $(figure in_use_bytes "${1:-0}"), glibc says $told"
+    [[ $told && $(figure in_use_bytes "${1:-0}") = "$told" ]] || fail "in use: $(figure in_use_bytes "${1:-0}"), glibc says $told"
 }
 
 case_exact() {
@@ -56,7 +56,7 @@ case_jemalloc() {
     # Besides these there is the reserve of libstdc++, 72,704 bytes in a class of 81,920.
     [ "$(figure allocator) $(figure traced_bytes) $(figure held_bytes)" = "jemalloc 5072704 $((5000 * 1024 + 81920))" ] || fail "$(json report.json '.processes[0].coverage')"
     more=$(($(figure in_use_bytes) - 5000 * 1024 - 81920))
-    [ $more -ge 0 ] && [ $more -lt 40960 ] || fail "jemalloc says $(figure in_use_bytes)"
+    [[ $more -ge 0 && $more -lt 40960 ]] || fail "jemalloc says $(figure in_use_bytes)"
     has text '^coverage: 100\.0% of the 5\.[0-9]*M that jemalloc had in use at exit$'
 }
 
@@ -71,7 +71,7 @@ C
     LD_PRELOAD="$lib:$LIBSEEP" SEEP_OPTIONS=output=a.seep ./own 2>err
     wait_trace a.seep
     report_json a.seep >report.json 2>warned
-    [ "$(figure allocator)" = jemalloc ] && [ "$(figure uncovered_bytes)" -gt 2500000 ] || fail "$(json report.json '.processes[0].coverage')"
+    [[ $(figure allocator) = jemalloc && $(figure uncovered_bytes) -gt 2500000 ]] || fail "$(json report.json '.processes[0].coverage')"
     has warned 'had in use at exit: [0-9]\.[0-9]%$'
 }
 

@@ -1,5 +1,5 @@
 # processes.sh - what a report says where a trace has several processes.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016
 
 tree=$ROOT/tests/fuzz/corpus/tree.seep # trace_write.py's tree(): its figures are worked out by hand
 

@@ -43,7 +43,7 @@ case_whose_blocks() {
     [ "$(json report.json '[.sites[] | has("processes")] | any')" = false ] || fail "one process, and each site names it"
 }
 
-# Twelve processes that leave 1 to 12 blocks of 1000 bytes, the largest in the middle.
+# Twelve processes that leave 1000 to 12,000 bytes, in blocks of two sizes; the one that was largest in memory is in the middle.
 case_many() {
     cat >many.c <<'C'
 #include <stdio.h>
@@ -51,7 +51,7 @@ case_many() {
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-__attribute__((noinline)) static void leave(int n) { while (n-- > 0) { char *volatile p = malloc(1000); p[0] = 1; } }
+__attribute__((noinline)) static void leave(int n) { for (n *= 2; n > 0; n--) { char *volatile p = malloc(n % 2 ? 400 : 600); p[0] = 1; } }
 int main(void) {
     for (int i = 0; i < 12; i++) {
         pid_t child = fork();

@@ -66,7 +66,7 @@ case_exported_jemalloc() {
 #include <stdlib.h>
 int main(void) { for (int i = 0; i < 3000; i++) { char *volatile p = malloc(1000); p[0] = 1; } return 0; }
 C
-    lib=$(ldconfig -p | awk '/libjemalloc\.so\.2/ { print $NF; exit }')
+    lib=$(ldconfig -p | awk '/libjemalloc\.so\.2/ && !n++ { print $NF }')
     cc -O1 -o own own.c
     LD_PRELOAD="$lib:$LIBSEEP" SEEP_OPTIONS=output=a.seep ./own 2>err
     wait_trace a.seep

@@ -1,15 +1,14 @@
 /* estimate.c - see estimate.h. */
 #include "estimate.h"
 
-#include <math.h>
+#include "sample_weight.h"
 
 double estimate_weight(uint64_t size_bytes, uint64_t interval) {
-    double bytes = size_bytes ? (double)size_bytes : 1;
-    return -1 / expm1(-bytes / (double)interval);
+    return sample_weight(size_bytes, interval);
 }
 
 uint64_t estimate_round(double v) {
-    return v < 0x1p63 ? (uint64_t)llround(v) : UINT64_MAX;
+    return sample_round(v);
 }
 
 void estimate_add_info(struct estimate *sum, uint64_t size_bytes, uint64_t interval, struct estimate_counts n) {

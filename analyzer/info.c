@@ -109,6 +109,10 @@ static void text_modules(const struct profile *p) {
 static void text_numbers(const struct profile *p) {
     printf("%-12s %" PRIu64 " in %zu file blocks: %" PRIu64 " allocations, %" PRIu64 " frees\n", "events", p->n_events,
            p->n_event_blocks, p->n_allocations_read, p->n_frees_read);
+    if (p->n_folded) {
+        printf("%-12s %" PRIu64 " of these events, from %.3f s to %.3f s, are totals only\n", "folded", p->n_folded,
+               (double)p->folded_from_ns / one_second_ns, (double)p->folded_to_ns / one_second_ns);
+    }
     if (p->sample_bytes) {
         printf("%-12s every %" PRIu64 " bytes: what was recorded stands for an estimated %" PRIu64 " allocations, %" PRIu64
                " frees\n",

@@ -41,9 +41,19 @@ static void place_marks(struct profile *p, const struct event_block *events) {
     }
 }
 
+/* Totals of events that are not in the trace any more stand before those that are. */
+static void begin_with_totals(struct load *load) {
+    struct folded *folded = &load->records.folded;
+    if (folded->is_seen && !folded->is_taken) {
+        load->profile->n_events_missing += folded_apply(folded, &load->replay, load->profile);
+        load->decoder.end_event = load->replay.event;
+    }
+}
+
 static void read_events(struct load *load, const struct trace_block *block) {
     struct profile *p = load->profile;
     struct event_block events;
+    begin_with_totals(load);
     const char *why = event_decoder_read(&load->decoder, block, p->n_threads, &events);
     if (why) {
         trace_reader_reject(&load->reader, block, why);
@@ -61,6 +71,9 @@ static void read_events(struct load *load, const struct trace_block *block) {
 
 /* Processes whose end has been read now. */
 static void end_processes(struct load *load) {
+    if (load->records.n_ended) {
+        begin_with_totals(load);
+    }
     for (size_t i = 0; i < load->records.n_ended; i++) {
         replay_end_process(&load->replay, load->records.ended[i]);
     }
@@ -329,6 +342,7 @@ static void merge_stacks(struct load *load) {
 
 static void finish(struct load *load) {
     struct profile *p = load->profile;
+    begin_with_totals(load);
     replay_finish(&load->replay);
     p->stacks = load->decoder.stacks;
     p->n_stacks = load->decoder.n_stacks;

@@ -153,11 +153,13 @@ struct profile {
     struct estimate estimate;                  /* of total; all 0 unless sampled */
     uint64_t n_frees;                          /* with those of inherited blocks */
     uint64_t n_allocations_read, n_frees_read; /* as recorded; the same as total.calls and n_frees unless sampled */
-    uint64_t n_events;                         /* read */
-    uint64_t n_events_missing;                 /* known to have been in damaged parts */
-    uint64_t n_events_unknown;                 /* of infos whose definition is lost */
-    uint64_t n_frees_unmatched;                /* of blocks whose allocation is in a damaged part */
-    uint64_t lost_events;                      /* sum of the lost kinds with is_events */
+    uint64_t n_events;                         /* read, or folded */
+    uint64_t n_folded; /* of the beginning, of which only totals are kept: figures have them, moments not */
+    uint64_t folded_from_ns, folded_to_ns; /* when these were, since the start; both 0 if there are none */
+    uint64_t n_events_missing;             /* known to have been in damaged parts */
+    uint64_t n_events_unknown;             /* of infos whose definition is lost */
+    uint64_t n_frees_unmatched;            /* of blocks whose allocation is in a damaged part */
+    uint64_t lost_events;                  /* sum of the lost kinds with is_events */
     uint64_t collector_cpu_ns, collector_rss_bytes;
     size_t n_event_blocks, n_record_blocks;
     uint64_t raw_bytes; /* of all file blocks, inflated */

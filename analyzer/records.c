@@ -23,6 +23,7 @@ void records_free(struct records *records) {
     free(records->processes);
     free(records->survivors);
     free(records->ended);
+    folded_free(&records->folded);
     *records = (struct records){0};
 }
 
@@ -431,6 +432,22 @@ static bool read_note(struct records *to, struct byte_reader *in) {
     return true;
 }
 
+static bool read_folded(struct records *to, struct byte_reader *in) {
+    return folded_read(&to->folded, in);
+}
+
+static bool read_folded_infos(struct records *to, struct byte_reader *in) {
+    return folded_read_infos(&to->folded, in);
+}
+
+static bool read_folded_processes(struct records *to, struct byte_reader *in) {
+    return folded_read_processes(&to->folded, in);
+}
+
+static bool read_folded_threads(struct records *to, struct byte_reader *in) {
+    return folded_read_threads(&to->folded, in);
+}
+
 /* Each reads its payload into the profile, or returns false and changes nothing that matters. */
 static bool (*const readers[])(struct records *, struct byte_reader *) = {
     [TRACE_RECORD_START] = read_start,
@@ -447,6 +464,10 @@ static bool (*const readers[])(struct records *, struct byte_reader *) = {
     [TRACE_RECORD_NOTE] = read_note,
     [TRACE_RECORD_THREAD_NAME] = read_thread_name,
     [TRACE_RECORD_COVERAGE] = read_coverage,
+    [TRACE_RECORD_FOLDED] = read_folded,
+    [TRACE_RECORD_FOLDED_INFOS] = read_folded_infos,
+    [TRACE_RECORD_FOLDED_PROCESSES] = read_folded_processes,
+    [TRACE_RECORD_FOLDED_THREADS] = read_folded_threads,
 };
 
 void records_read(struct records *records, struct trace_reader *reader, const struct trace_block *block) {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "attributes.h"
+#include "folded.h"
 #include "profile.h"
 #include "trace_reader.h"
 
@@ -51,6 +52,7 @@ struct records {
     size_t n_ended, cap_ended;
     struct survivor *survivors;
     size_t n_survivors;
+    struct folded folded;
     struct recorded_end end;
     uint64_t end_off; /* of its file block */
     size_t cap_processes, cap_process_records, cap_threads, cap_modules, cap_lost, cap_marks, cap_notes, cap_survivors;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "diag.h"
-#include "estimate.h"
+#include "sample_weight.h"
 #include "trace_format.h"
 
 void replay_init(struct replay *r) {
@@ -50,7 +50,7 @@ static COLD void define_sampled_sizes(struct replay *r, const struct event_block
         uint64_t size_bytes = block->infos[i].size_bytes;
         size_t id = (size_t)block->first_info + i;
         r->own_sizes[id] = size_bytes;
-        r->infos[id].size_bytes = estimate_round((double)size_bytes * estimate_weight(size_bytes, r->sample_bytes));
+        r->infos[id].size_bytes = sample_bytes_of(size_bytes, r->sample_bytes);
         r->stack_of_info[id] = block->infos[i].stack;
     }
 }
@@ -123,12 +123,17 @@ static void find_owners(struct replay *r, const struct event_block *block, const
     }
 }
 
+struct replay_thread *replay_thread_at(struct replay *r, uint32_t thread) {
+    while (thread >= r->n_threads) {
+        r->threads = xgrow(r->threads, r->n_threads, &r->cap_threads, sizeof *r->threads);
+        r->threads[r->n_threads++] = (struct replay_thread){0};
+    }
+    return &r->threads[thread];
+}
+
 static void reserve_threads(struct replay *r, const struct event_block *block) {
     for (size_t i = 0; i < block->n_runs; i++) {
-        while (block->runs[i].thread >= r->n_threads) {
-            r->threads = xgrow(r->threads, r->n_threads, &r->cap_threads, sizeof *r->threads);
-            r->threads[r->n_threads++] = (struct replay_thread){0};
-        }
+        replay_thread_at(r, block->runs[i].thread);
     }
 }
 
@@ -294,19 +299,28 @@ void replay_block(struct replay *r, const struct event_block *block, const struc
     }
 }
 
+/* What it has not freed is not alive any more. */
+static void leave(struct replay *r, struct replay_info *info, const struct totals *t) {
+    touch(info, t);
+    r->live_bytes -= info->live * info->size_bytes;
+    info->left += info->live;
+    info->live = 0;
+}
+
 void replay_end_process(struct replay *r, uint32_t process) {
+    struct totals t = {.event = r->event + 1,
+                       .peak_event = r->peak_event}; /* behind the last event, which may be the peak */
+    if (r->n_processes == 0 && process == 0) {       /* it has been alone so far */
+        for (size_t id = 0; id < r->n_infos; id++) {
+            leave(r, &r->infos[id], &t);
+        }
+    }
     if (process >= r->n_processes || r->processes[process].is_over) {
         return;
     }
-    struct totals t = {.event = r->event + 1,
-                       .peak_event = r->peak_event}; /* behind the last event, which may be the peak */
     r->processes[process].is_over = true;
     for (uint32_t id = r->processes[process].first_info; id != 0; id = r->next_of_process[id]) {
-        struct replay_info *info = &r->infos[id];
-        touch(info, &t);
-        r->live_bytes -= info->live * info->size_bytes;
-        info->left += info->live;
-        info->live = 0;
+        leave(r, &r->infos[id], &t);
     }
 }
 

@@ -84,6 +84,9 @@ void replay_free(struct replay *r);
 void replay_block(struct replay *r, const struct event_block *block, const struct profile *profile,
                   const struct stack *stacks);
 
+/* What is known of a thread, made if it is new. */
+struct replay_thread *replay_thread_at(struct replay *r, uint32_t thread);
+
 /* A process has ended: what it has not freed is not alive any more. Context: its PROCESS_END has been read, in the order of the file */
 void replay_end_process(struct replay *r, uint32_t process);
 

@@ -207,6 +207,12 @@ void report_tracer(FILE *f, const struct report *report) {
     fprintf(f, ", trace format %" PRIu32 ".%" PRIu32 ", file of %s\n", p->version_major, p->version_minor,
             format_size(p->file_bytes, size));
     fprintf(f, "events recorded: %" PRIu64 "\n", p->n_events);
+    if (p->n_folded) {
+        fprintf(f,
+                "folded: %" PRIu64
+                " events, from %.3fs to %.3fs, are totals only: in all figures, but not to be looked at by time\n",
+                p->n_folded, (double)p->folded_from_ns / 1e9, (double)p->folded_to_ns / 1e9);
+    }
     put_lost(f, p);
     put_damage(f, p);
     put_coverage(f, p);

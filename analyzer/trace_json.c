@@ -60,6 +60,19 @@ static void put_commands(struct json_out *j, const struct profile *p, const stru
     json_array_end(j);
 }
 
+static void put_folded(struct json_out *j, const struct profile *p) {
+    json_key(j, "folded");
+    if (p->n_folded == 0) {
+        json_null(j);
+        return;
+    }
+    json_object_begin(j);
+    json_put_uint(j, "events", p->n_folded);
+    json_put_double(j, "from_seconds", (double)p->folded_from_ns / 1e9);
+    json_put_double(j, "to_seconds", (double)p->folded_to_ns / 1e9);
+    json_object_end(j);
+}
+
 void trace_json_put(struct json_out *j, const struct profile *p, const struct process *process) {
     char format[32];
     snprintf(format, sizeof format, "%" PRIu32 ".%" PRIu32, p->version_major, p->version_minor);
@@ -79,6 +92,7 @@ void trace_json_put(struct json_out *j, const struct profile *p, const struct pr
     json_put_bool(j, "complete", p->is_complete);
     json_put_bool(j, "recording", p->is_recording);
     json_put_uint(j, "events", p->n_events);
+    put_folded(j, p);
     json_put_uint(j, "events_missing", p->n_events_missing + p->n_events_unknown + p->n_frees_unmatched);
     json_put_uint(j, "lost_events", p->lost_events);
     put_lost(j, p);

@@ -16,7 +16,9 @@
  *   runtime_seconds   from there to the last thing known
  *   complete          true if the recorder ended it in order
  *   recording         true if it was still being written
- *   events            events read
+ *   events            events read, with the folded ones
+ *   folded            {events, from_seconds, to_seconds} the oldest events, which a limit has made totals: how many, and when they were, since the start of
+ *                     the trace; all figures have them. null = none
  *   events_missing    events that were in damaged parts, or could not be told whose they are
  *   lost_events       events that the recorder could not record
  *   lost              [{kind, count, text, events}] everything the recorder lost; events: true if counted in lost_events

@@ -109,10 +109,10 @@ static int check_file_header(struct trace_reader *r, const char *path) {
     }
     r->version_major = get_u16(head + 8);
     r->version_minor = get_u16(head + 10);
-    if (r->version_major != TRACE_VERSION_MAJOR) {
-        return fail(r, "%s: made by %s seep: format %u.%u, this seep reads %d.x", path,
+    if (r->version_major != TRACE_VERSION_MAJOR && r->version_major != TRACE_VERSION_FOLDED) {
+        return fail(r, "%s: made by %s seep: format %u.%u, this seep reads %d.x and %d.x", path,
                     r->version_major > TRACE_VERSION_MAJOR ? "a newer" : "an older", r->version_major, r->version_minor,
-                    TRACE_VERSION_MAJOR);
+                    TRACE_VERSION_MAJOR, TRACE_VERSION_FOLDED);
     }
     trace_reader_rewind(r);
     return start_streams(r, path);

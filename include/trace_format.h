@@ -22,9 +22,10 @@
 
 enum {
     TRACE_MAGIC_BYTES = 8,
-    TRACE_VERSION_MAJOR = 3, /* a reader refuses another major version */
-    TRACE_VERSION_MINOR = 0, /* and skips record and file block types that it does not know */
-    TRACE_HEADER_BYTES = 16, /* magic, u16 major, u16 minor, u32 zero */
+    TRACE_VERSION_MAJOR = 3,  /* a reader refuses another major version */
+    TRACE_VERSION_FOLDED = 4, /* but this: the same, and events of the beginning have been folded (TRACE_RECORD_FOLDED) */
+    TRACE_VERSION_MINOR = 0,  /* and skips record and file block types that it does not know */
+    TRACE_HEADER_BYTES = 16,  /* magic, u16 major, u16 minor, u32 zero */
     TRACE_BLOCK_HEADER_BYTES = 20,
     TRACE_BLOCK_STORED_MAX = 1 << 26, /* larger lengths are damage */
     TRACE_BLOCK_RAW_MAX = 1 << 26,
@@ -85,6 +86,21 @@ enum trace_record_type {
         14, /* process, enum coverage_result, enum coverage_allocator (coverage.h), bytes that it has in use, blocks with a mapping
                               of their own, threads at once, blocks of a size and largest block in a thread's cache, bytes
                               that alignments have added; traced and alive then: blocks, requested bytes, bytes held for them */
+    TRACE_RECORD_FOLDED =
+        15, /* events folded, time of the first, time of the last, frees undone, frees that found no block */
+    TRACE_RECORD_FOLDED_INFOS =
+        16, /* first info, number of infos, then for each: allocations, blocks alive (or left by a process that is over), temporary, alive
+               at the highest total, alive at that of its own process less that (zigzag) */
+    TRACE_RECORD_FOLDED_PROCESSES =
+        17, /* first process, number of them, then for each: highest total with inherited blocks, inherited blocks freed, their bytes */
+    TRACE_RECORD_FOLDED_THREADS =
+        18, /* number of threads, then for each: index less the one before, info of its last allocation (0 = none), of its last
+               free << 2 | enum trace_last_free */
+};
+
+enum trace_last_free {
+    TRACE_FREE_WAS_TEMPORARY = 1, /* of the thread's last allocation */
+    TRACE_FREE_WAS_INHERITED = 2, /* of a block that came with the fork */
 };
 
 enum trace_end_kind {

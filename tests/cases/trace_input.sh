@@ -71,8 +71,8 @@ PY
 case_newer() {
     make_trace
     cp good.seep newer.seep
-    printf '\4' | dd of=newer.seep bs=1 seek=8 conv=notrunc status=none
-    unreadable 'newer\.seep.*(version|format).*4' newer.seep
+    printf '\5' | dd of=newer.seep bs=1 seek=8 conv=notrunc status=none
+    unreadable 'newer\.seep.*(version|format).*5' newer.seep
     cp good.seep minor.seep # a higher minor version is readable
     printf '\7' | dd of=minor.seep bs=1 seek=10 conv=notrunc status=none
     report_json minor.seep | jq .totals >got

@@ -68,11 +68,14 @@ class Model:
             self.of(path)["peak"] = n
         return self.cost
 
-    def write(self, **options):
+    def write(self, fold=(), **options):
+        """fold: numbers of events before which all so far are folded."""
         w = trace_write.TraceWriter(**options)
         w.start()
         w.process(0, 7, 1, "/bin/x", ["x"])
-        for ms, thread, what, name, path, size in self.events:
+        for number, (ms, thread, what, name, path, size) in enumerate(self.events):
+            if number in fold:
+                w.fold()
             w.at(ms)
             if what == "alloc":
                 stack = 0

@@ -86,6 +86,32 @@ def survivors(r):
     return result
 
 
+def folded_infos(r):
+    first, n = r.varint(), r.varint()
+    result = []
+    for i in range(n):
+        info = {"info": first + i, "allocated": r.varint(), "live": r.varint(), "temporary": r.varint(), "at_peak": r.varint()}
+        info["at_own_peak"] = info["at_peak"] + r.zigzag()
+        check(info["live"] + info["temporary"] <= info["allocated"] and 0 <= info["at_own_peak"] <= info["allocated"], "folded info")
+        result.append(info)
+    return result
+
+
+def folded_processes(r):
+    first, n = r.varint(), r.varint()
+    return [{"process": first + i, "peak": r.varint(), "inherited_frees": r.varint(), "inherited_freed_bytes": r.varint()}
+            for i in range(n)]
+
+
+def folded_threads(r):
+    result, index = [], 0
+    for _ in range(r.varint()):
+        index += r.varint()
+        last_alloc, last_free = r.varint(), r.varint()
+        result.append({"thread": index, "last_alloc": last_alloc, "last_free": last_free >> 2, "was_temporary": bool(last_free & 1)})
+    return result
+
+
 def hex_bytes(r):
     return r.take(r.varint()).hex()
 
@@ -107,6 +133,10 @@ RECORD_FIELDS = {
     13: ("THREAD_NAME", numbers("index") + [("name", Bytes.string)]),
     14: ("COVERAGE", numbers("process", "result", "allocator", "in_use", "mapped", "threads", "cache_blocks", "cache_bytes_max",
                              "rounded", "traced_blocks", "traced_bytes", "held_bytes")),
+    15: ("FOLDED", numbers("events", "from_ns", "to_ns", "undone", "unmatched")),
+    16: ("FOLDED_INFOS", [("infos", folded_infos)]),
+    17: ("FOLDED_PROCESSES", [("processes", folded_processes)]),
+    18: ("FOLDED_THREADS", [("threads", folded_threads)]),
 }
 
 
@@ -114,7 +144,7 @@ def file_blocks(data):
     """Yield (offset, type, flags, raw_bytes, stored)."""
     check(data[:8] == b"SEEP\r\n\x1a\n", "no trace")
     major, minor, zero = struct.unpack_from("<HHI", data, 8)
-    check((major, minor, zero) == (3, 0, 0), "header")
+    check((major, minor, zero) in ((3, 0, 0), (4, 0, 0)), "header")
     at = 16
     while at < len(data):
         check(len(data) - at >= 20, "cut file block header at %d" % at)
@@ -141,11 +171,13 @@ class Decoder:
         self.stacks, self.infos = [(0, 0)], [None]
         self.n_blocks = {RECORDS: 0, EVENTS: 0, INDEX: 0}
         self.checkpoints, self.index = [], None
+        self.n_folded = 0       # events that are not there, but their totals
         self.blocks_since_checkpoint = 0
         self.z = None
         self.clock_ms = 0
 
     def read(self, data):
+        is_folded = data[8:9] == b"\4"
         for at, kind, flags, raw, body in file_blocks(data):
             check(self.index is None, "file block behind the INDEX")
             self.n_blocks[kind] += 1
@@ -155,6 +187,7 @@ class Decoder:
                 self.read_events(at, flags, raw, body)
             else:
                 self.read_index(Bytes(inflate_whole(body, raw)))
+        check(is_folded == any(name == "FOLDED" for name, _ in self.records), "FOLDED belongs to version 4")
 
     def read_records(self, r):
         while r.left():
@@ -165,6 +198,9 @@ class Decoder:
             record = {key: read(payload) for key, read in fields}
             check(payload.left() == 0, "bytes behind the fields of a %s" % name)
             self.records.append((name, record))
+            if name == "FOLDED":
+                check(not self.events and not self.n_folded, "FOLDED behind events")
+                self.n_folded = record["events"]
 
     def read_index(self, r):
         off = ms = event = 0
@@ -197,10 +233,10 @@ class Decoder:
         lengths = [r.varint() for _ in range(9)]
         columns = [Bytes(r.take(length)) for length in lengths]
         check(r.left() == 0, "bytes behind the columns")
-        check(n <= 1 << 20 and first_event == len(self.events), "first_event")
+        check(n <= 1 << 20 and first_event == len(self.events) + self.n_folded, "first_event")
         check(first_info == len(self.infos) and first_stack == len(self.stacks), "first ids")
         check(start_ns // 1000000 >= self.clock_ms, "time runs backwards")
-        if flags & 1:
+        if flags & 1 and n:
             self.checkpoints.append((at, start_ns // 1000000, first_event))
         self.read_stacks(columns, n_stacks)
         self.read_infos(columns, n_infos)
@@ -349,6 +385,14 @@ def account(trace):
     infos = [dict(allocated=0, freed=0, temporary=0, live=0) for _ in trace["infos"]]
     threads, last_alloc, last_free = {}, {}, {}
     peak = live_bytes = 0
+    for name, record in trace["records"]:
+        for i in record["infos"] if name == "FOLDED_INFOS" else ():
+            infos[i["info"]] = dict(allocated=i["allocated"], freed=i["allocated"] - i["live"], temporary=i["temporary"], live=i["live"])
+            live_bytes += i["live"] * trace["infos"][i["info"]][0]
+            peak += i["at_peak"] * trace["infos"][i["info"]][0]
+        for t in record["threads"] if name == "FOLDED_THREADS" else ():
+            last_alloc[t["thread"]] = t["last_alloc"]
+            last_free[t["thread"]] = (t["last_free"], t["was_temporary"])
     for thread, token, _ in trace["events"]:
         t = threads.setdefault(thread, dict(allocated=0, freed=0, temporary=0, undone=0))
         if token == 0:

@@ -65,7 +65,10 @@ class TraceWriter:
         self.n_events = self.n_allocs = self.n_frees = self.n_undone = self.n_inherited_frees = 0
         self.index = []
         self.mark = 0
-        self.is_complete = False
+        self.is_complete = self.is_folded = False
+        self.history = []       # ("token", thread, token), ("process", index, inherited bytes), ("end", process)
+        self.all_records = []   # (kind, payload)
+        self.thread_process = {}
         self.restart()
         self.begin()
 
@@ -155,6 +158,7 @@ class TraceWriter:
         self.token(thread, 0)
 
     def token(self, thread, token):
+        self.history.append(("token", thread, token))
         if self.records:
             self.flush_records()
         count = self.n_events - self.first_event
@@ -253,7 +257,7 @@ class TraceWriter:
         head = [n, self.first_event, self.start_ns, self.mark, self.first_info, n_infos, self.first_stack, n_stacks]
         raw = b"".join(varint(v) for v in head + [len(c) for c in self.columns]) + b"".join(self.columns)
         is_checkpoint = self.n_event_blocks % self.blocks_per_checkpoint == 0
-        if is_checkpoint:
+        if is_checkpoint and n:
             self.index.append((self.size(), self.start_ns // 1000000, self.first_event))
         stored = self.deflate.compress(raw) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
         self.file_block(EVENTS, 1 if is_checkpoint else 0, raw, stored, is_checkpoint)
@@ -265,6 +269,7 @@ class TraceWriter:
     # ---- records
 
     def record(self, kind, payload):
+        self.all_records.append((kind, payload))
         self.records += varint(kind) + varint(len(payload)) + payload
 
     def numbers(self, kind, *values):
@@ -274,14 +279,17 @@ class TraceWriter:
         self.record(1, string(version) + varint(real_ns) + string(options) + varint(ticks) + varint(sample_bytes))
 
     def process(self, index, pid, ppid, executable, arguments, ns=0, origin=0, came_from=0xffffffff, epoch=0, inherited=(0, 0)):
+        self.history.append(("process", index, inherited[1]))
         head = b"".join(map(varint, (index, pid, origin, came_from, epoch, *inherited, ppid, ns)))
         args = b"".join(string(a) for a in arguments)
         self.record(2, head + string(executable) + varint(len(arguments)) + args)
 
     def process_end(self, process, ns, kind, value):
+        self.history.append(("end", process))
         self.numbers(3, process, ns, kind, value)
 
     def thread(self, index, process, tid, name, ns=0):
+        self.thread_process[index] = process
         self.record(4, varint(index) + varint(process) + varint(tid) + varint(ns) + string(name))
 
     def module(self, ident, process, epoch, bias, start, end, build_id, path):
@@ -314,6 +322,107 @@ class TraceWriter:
     def coverage(self, process, in_use, traced, held, result=1, allocator=1, mapped=0, threads=1, cache=(7, 1040), rounded=0):
         """traced: (blocks, requested bytes)."""
         self.numbers(14, process, result, allocator, in_use, mapped, threads, *cache, rounded, *traced, held)
+    # ---- folding
+
+    def fold(self, leave_out=()):
+        """Make all events so far totals, as a recorder with a limit does. leave_out: kinds of records that are lost."""
+        self.flush_events()
+        self.flush_records()
+        records = [r for r in self.all_records if r[0] not in (15, 16, 17, 18)]
+        defined = TraceWriter()
+        for parent, ip in self.stacks[1:]:
+            defined.stack(parent, ip)
+        defined.flush_events()
+        for stack, size in self.infos:
+            defined.info(stack, size)
+        defined.flush_events()
+        self.blocks, self.index, self.all_records = [], [], []
+        for kind, payload in records:
+            self.record(kind, payload)
+        self.flush_records()
+        self.blocks += defined.blocks
+        for kind, payload in self.totals():
+            if kind not in leave_out:
+                self.record(kind, payload)
+                self.flush_records()
+        self.is_folded = True
+        self.n_event_blocks = 0  # the next one is a checkpoint
+        self.restart()
+        self.begin()
+
+    def totals(self):
+        """The records that stand for all events so far: followed one by one, with a copy of all that is alive at each new highest total."""
+        sizes, owner, roots = [0], [0], [0]
+        for parent, ip in self.stacks[1:]:
+            roots.append(ip >> 16 & M32 if ip >> 63 else roots[parent])
+        for stack, size in self.infos:
+            sizes.append(size)
+            owner.append(roots[stack])
+        n = len(sizes)
+        calls, temporary, left = [0] * n, [0] * n, [0] * n
+        alive, at_peak, at_own_peak = [0] * n, [0] * n, [0] * n
+        own_peak, inherited, highest, freed, freed_bytes, over = {}, {}, {}, {}, {}, set()
+        last_alloc, last_free, undone, total_peak = {}, {}, 0, 0
+        for what, *rest in self.history:
+            if what == "process":
+                inherited[rest[0]] = highest[rest[0]] = rest[1]
+                continue
+            if what == "end":
+                over.add(rest[0])
+                for i in range(n):
+                    if owner[i] == rest[0]:
+                        left[i], alive[i] = left[i] + alive[i], 0
+                continue
+            thread, token = rest
+            process = self.thread_process.get(thread, 0)
+            if token == 0:
+                info, was_temporary, was_inherited = last_free.pop(thread)
+                undone += 1
+                if was_inherited:
+                    freed[process] -= 1
+                    freed_bytes[process] -= sizes[info]
+                else:
+                    temporary[info] -= was_temporary
+                    alive[info] += 1
+            elif token & 1:
+                info = last_alloc[thread] if token == 1 else (token - 3) // 2
+                is_inherited = owner[info] != process
+                last_free[thread] = (info, token == 1 and not is_inherited, is_inherited)
+                if is_inherited:
+                    freed[process] = freed.get(process, 0) + 1
+                    freed_bytes[process] = freed_bytes.get(process, 0) + sizes[info]
+                else:
+                    temporary[info] += token == 1
+                    alive[info] -= 1
+            else:
+                info = last_alloc[thread] = (token - 2) // 2
+                calls[info] += 1
+                alive[info] += 1
+            total = sum(a * s for a, s in zip(alive, sizes))
+            own = sum(a * s for a, s, o in zip(alive, sizes, owner) if o == process)
+            with_inherited = own + inherited.get(process, 0) - freed_bytes.get(process, 0)
+            highest[process] = max(highest.get(process, 0), with_inherited)
+            if total > total_peak:
+                total_peak, at_peak = total, list(alive)
+            if own > own_peak.get(process, 0):
+                own_peak[process] = own
+                at_own_peak = [alive[i] if owner[i] == process else at_own_peak[i] for i in range(n)]
+        numbers = lambda values: b"".join(map(varint, values))
+        yield 15, numbers([self.n_events, 0, self.ms * 1000000, undone, 0])
+        entries = [numbers([calls[i], alive[i] + left[i], temporary[i], at_peak[i]]) + zigzag(at_own_peak[i] - at_peak[i])
+                   for i in range(1, n)]
+        half = len(entries) // 2  # a list in two parts
+        yield 16, numbers([1, half]) + b"".join(entries[:half])
+        yield 16, numbers([1 + half, len(entries) - half]) + b"".join(entries[half:])
+        indexes = range(max(list(highest) + [0]) + 1)
+        yield 17, numbers([0, len(indexes)]) + b"".join(
+            numbers([highest.get(i, 0), freed.get(i, 0), freed_bytes.get(i, 0)]) for i in indexes)
+        payload, before, threads = b"", 0, sorted(set(last_alloc) | set(last_free))
+        for thread in threads:
+            info, was_temporary, was_inherited = last_free.get(thread, (0, False, False))
+            payload += numbers([thread - before, last_alloc.get(thread, 0), info << 2 | was_temporary | was_inherited << 1])
+            before = thread
+        yield 18, numbers([len(threads)]) + payload
 
     def end(self):
         """Close the trace: survivors, END, the index."""
@@ -338,16 +447,15 @@ class TraceWriter:
         self.file_block(INDEX, 0, raw, z.compress(raw) + z.flush())
         self.is_complete = True
 
-    def image(self, major=3, minor=0):
+    def image(self, major=None, minor=0):
         """The whole file. A trace without end() is one whose recorder stopped there."""
         if not self.is_complete:
             self.flush_events()
             self.flush_records()
-        return b"SEEP\r\n\x1a\n" + struct.pack("<HHI", major, minor, 0) + b"".join(b[2] for b in self.blocks)
+        return b"SEEP\r\n\x1a\n" + struct.pack("<HHI", major or (4 if self.is_folded else 3), minor, 0) + b"".join(b[2] for b in self.blocks)
 
 
-def small(sample_bytes=0, **options):
-    """One of everything."""
+def small_events(sample_bytes=0, **options):
     w = TraceWriter(**options)
     w.start(sample_bytes=sample_bytes)
     w.process(0, 42, 1, "/usr/bin/demo", ["demo", "-v"])
@@ -364,6 +472,10 @@ def small(sample_bytes=0, **options):
         if i % 7 == 5:
             w.undo(i % 2)
     w.epoch(0, 1, [2])
+    return w
+
+
+def more_events(w):
     w.marked("warm")
     after = w.stack(w.root(0, 1), 0x401300)
     for i in range(100, 300):
@@ -374,12 +486,21 @@ def small(sample_bytes=0, **options):
     w.note(0, "unwinder cfi")
     w.coverage(0, 5 << 20, (14, 448), 672)
     w.process_end(0, 120000000, 1, 0)
+
+
+def small(**options):
+    """One of everything."""
+    w = small_events(**options)
+    more_events(w)
     w.end()
     return w
 
 
-def tree(**options):
-    """A process, a child that it forks, and the program that the child becomes."""
+def tree(fold=(), **options):
+    """A process, a child that it forks, and the program that the child becomes. fold: the moments, 1 to 5, at which all before is folded."""
+    def moment(number):
+        if number in fold:
+            w.fold()
     w = TraceWriter(**options)
     w.start()
     w.process(0, 42, 1, "/usr/bin/demo", ["demo"])
@@ -390,23 +511,28 @@ def tree(**options):
         w.at(i)
         w.alloc(0, i, w.stack(w.stack(0, 0x401234), 0x600010), 100)
     w.flush_events()
+    moment(1)
     w.process(1, 43, 42, "/usr/bin/demo", ["demo"], ns=30000000, origin=1, came_from=0, inherited=(30, 3000))
     w.thread(1, 1, 43, "demo")
     for i in range(10):
         w.free_of_parent(1, i)
+    moment(2)
     w.epoch(1, 1, [2])
     w.module(3, 1, 1, 0x600000, 0x600000, 0x700000, b"\xcd" * 20, "/usr/lib/libother.so")
     for i in range(100, 120):
         w.alloc(1, i, w.stack(w.stack(w.root(1, i & 1), 0x401234), 0x600010), 10)
     w.flush_events()
+    moment(3)
     w.process_end(1, 60000000, 3, 0)
     w.process(2, 43, 42, "/usr/bin/other", ["other", "x"], ns=60000000, origin=2, came_from=1)
     w.thread(2, 2, 43, "other")
     w.module(1, 2, 0, 0x900000, 0x900000, 0xa00000, bytes(range(20)), "/usr/bin/demo")
+    moment(4)
     for i in range(200, 210):
         w.alloc(2, i, w.stack(w.root(2, 0), 0x901234), 1000)
     w.flush_events()
     w.process_end(2, 70000000, 1, 5)
+    moment(5)
     w.process_end(0, 80000000, 2, 9)
     w.end()
     return w
@@ -415,12 +541,21 @@ def tree(**options):
 def write_corpus(directory):
     os.makedirs(directory, exist_ok=True)
     cut = small(events_per_block=50, blocks_per_checkpoint=2)
+    folded = small_events(events_per_block=30, blocks_per_checkpoint=2)
+    folded_stored = small_events(level=0)
+    for w in (folded, folded_stored):
+        w.fold()
+        more_events(w)
+        w.end()
     empty = TraceWriter()
     empty.start()
     empty.end()
     images = {
         "small.seep": small().image(),
         "tree.seep": tree().image(),
+        "folded.seep": folded.image(),
+        "folded-stored.seep": folded_stored.image(),
+        "folded-tree.seep": tree(fold=(2, 4), level=0).image(),
         "sampled.seep": small(sample_bytes=4096, level=0).image(),  # not compressed: flips reach interval and sizes
         "many-blocks.seep": small(events_per_block=20, blocks_per_checkpoint=4).image(),
         "cut.seep": cut.image()[:-150],

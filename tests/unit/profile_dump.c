@@ -88,6 +88,8 @@ int main(int argc, char **argv) {
     json_object_begin(j);
     put(j, "n_frees", p.n_frees);
     put(j, "n_events", p.n_events);
+    put(j, "n_folded", p.n_folded);
+    put(j, "folded_to_ns", p.folded_to_ns);
     put(j, "n_missing", p.n_events_missing);
     put(j, "n_unknown", p.n_events_unknown);
     put(j, "n_unmatched", p.n_frees_unmatched);

@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 import trace_write  # noqa: E402
 from event_model import FIGURES, NONE, Model, random_program  # noqa: E402
 
-READER = ["trace_reader", "event_decoder", "replay", "records", "recording", "profile", "stack_modules", "stack_merge", "owners", "coverage_judge", "estimate", "file_lock", "process_files", "diag", "json_out"]
+READER = ["trace_reader", "event_decoder", "replay", "folded", "records", "recording", "profile", "stack_modules", "stack_merge", "owners", "coverage_judge", "estimate", "file_lock", "process_files", "diag", "json_out"]
 
 
 class Tap:
@@ -132,6 +132,58 @@ def test_tree(tap, reader):
            child["n_frees"] == 10, "one process alone", (child["total"], child["n_frees"]))
 
 
+def test_folded(tap, reader):
+    """Events folded into totals change no figure, wherever the boundary is, also that of a second fold."""
+    for seed, n_threads, fold in ((21, 1, [1]), (22, 3, [250, 251]), (23, 3, [7, 100, 499]), (24, 9, [500])):
+        m = random_program(seed, 500, n_threads)
+        want = m.figures()
+        w = m.write(fold=[min(f, len(m.events)) for f in fold], events_per_block=40, blocks_per_checkpoint=3)
+        got, _, err = reader.dump(w.image())
+        wrong = differences(by_path(got), want)
+        tap.ok(not wrong and not got["damage"] and got["total"]["peak"] == m.peak and got["n_frees"] == m.frees,
+               f"folded before events {fold}: all figures as in the model", wrong or (got["total"], m.peak, err))
+        tap.ok(got["n_folded"] == fold[-1] and got["n_events"] == len(m.events) and got["is_complete"] == 1 and got["n_missing"] == 0,
+               f"folded before events {fold}: it is said how many", got["n_folded"])
+    for moments in ((1,), (2,), (3,), (4,), (5,), (1, 2, 3, 4, 5)):
+        for pid in ((), ("42",), ("43",)):
+            want, _, _ = reader.dump(trace_write.tree().image(), *pid)
+            got, _, err = reader.dump(trace_write.tree(fold=moments).image(), *pid)
+            wrong = [(k, got[k], want[k]) for k in ("processes", "total", "n_frees", "n_events", "n_missing", "n_unmatched")
+                     if got[k] != want[k]]
+            tap.ok(not wrong and not differences(by_path(got), by_path(want)) and not got["damage"],
+                   f"a tree folded at {moments}, process {pid}: as unfolded", wrong or err)
+    m = random_program(25, 600, 2)
+    w = m.write(fold=[400], events_per_block=40, blocks_per_checkpoint=2)
+    for kind, lost in ((trace_write.EVENTS, "definitions"), (trace_write.RECORDS, "FOLDED"), (trace_write.RECORDS, "infos")):
+        blocks = [b for b in offsets(w) if b[2] == kind]
+        off = blocks[{"definitions": 1, "FOLDED": 1, "infos": 2}[lost]][0]
+        image = bytearray(w.image())
+        image[off + 22] ^= 4
+        got, _, err = reader.dump(bytes(image))
+        tap.ok(got and got["damage"] and got["n_missing"] + got["n_unknown"] > 0 and
+               got["n_events"] + got["n_missing"] == len(m.events),
+               f"{lost} damaged: it is said how many events that costs", got and (got["n_missing"], got["n_unknown"], got["n_events"]))
+    early = [b for b in reader.dump(w.image()[:offsets(w)[1][0]])[:2]]
+    tap.ok(early[0] and early[0]["is_complete"] == 0, "cut before its totals: read as far as it goes")
+
+
+def test_left_before_the_next(tap, reader):
+    """What a process leaves is not alive any more, also if the next one comes after it has ended."""
+    w = trace_write.TraceWriter()
+    w.process(0, 42, 1, "/bin/x", ["x"])
+    w.thread(0, 0, 42, "x")
+    w.alloc(0, "a", w.stack(0, 0x5000), 100)
+    w.flush_events()
+    w.process_end(0, 5, 3, 0)
+    w.flush_records()
+    w.process(1, 42, 1, "/bin/y", ["y"], origin=2, came_from=0)
+    w.thread(1, 1, 42, "y")
+    w.alloc(1, "b", w.stack(w.root(1, 0), 0x5000), 10)
+    w.end()
+    got, _, err = reader.dump(w.image())
+    tap.ok(got["total"]["peak"] == 100 and got["total"]["unreleased"] == 110, "the peak is not of blocks of a process that has gone", got["total"])
+
+
 def refusal(reader, image):
     _, status, err = reader.dump(image)
     return f"{status} {err.strip().split('x.seep')[-1]}"
@@ -139,11 +191,11 @@ def refusal(reader, image):
 
 def test_refusals(tap, reader):
     whole = trace_write.small().image()
-    newer = trace_write.small().image(major=4)
+    newer = trace_write.small().image(major=5)
     for text, image, want in [
             ("empty", b"", "3 : empty file"), ("text", b"hello, world, this is text", "3 : not a seep trace (offset 0: no magic number)"),
             ("cut header", whole[:11], "3 : cut within its header (offset 11)"),
-            ("newer major version", newer, "3 : made by a newer seep: format 4.0, this seep reads 3.x"),
+            ("newer major version", newer, "3 : made by a newer seep: format 5.0, this seep reads 3.x and 4.x"),
             ("text mode", whole.replace(b"\r\n", b"\n", 1),
              "3 : not a seep trace (offset 0: the magic number was changed, as by a transfer in text mode)")]:
         got = refusal(reader, image)
@@ -346,7 +398,7 @@ def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="seep-test-") as directory:
         reader = Reader(directory)
-        for test in (test_figures, test_epochs, test_tree, test_refusals, test_unknown, test_damage, test_hole, test_forged, test_cut, test_example,
+        for test in (test_figures, test_epochs, test_tree, test_folded, test_left_before_the_next, test_refusals, test_unknown, test_damage, test_hole, test_forged, test_cut, test_example,
                      test_locked, test_mutations):
             test(tap, reader)
     return tap.end()

@@ -152,6 +152,7 @@ def test_folded(tap, reader):
                      if got[k] != want[k]]
             tap.ok(not wrong and not differences(by_path(got), by_path(want)) and not got["damage"],
                    f"a tree folded at {moments}, process {pid}: as unfolded", wrong or err)
+    test_own_peak(tap, reader)
     m = random_program(25, 600, 2)
     w = m.write(fold=[400], events_per_block=40, blocks_per_checkpoint=2)
     for kind, lost in ((trace_write.EVENTS, "definitions"), (trace_write.RECORDS, "FOLDED"), (trace_write.RECORDS, "infos")):
@@ -165,6 +166,30 @@ def test_folded(tap, reader):
                f"{lost} damaged: it is said how many events that costs", got and (got["n_missing"], got["n_unknown"], got["n_events"]))
     early = [b for b in reader.dump(w.image()[:offsets(w)[1][0]])[:2]]
     tap.ok(early[0] and early[0]["is_complete"] == 0, "cut before its totals: read as far as it goes")
+
+
+def test_own_peak(tap, reader):
+    """The highest total of one process is at another moment than that of all."""
+    for fold in (False, True):
+        w = trace_write.TraceWriter()
+        w.process(0, 42, 1, "/bin/x", ["x"])
+        w.thread(0, 0, 42, "x")
+        w.process(1, 43, 42, "/bin/x", ["x"], origin=1, came_from=0)
+        w.thread(1, 1, 43, "x")
+        w.alloc(0, "a", w.stack(0, 0x5000), 100)
+        w.free(0, "a")
+        w.alloc(0, "b", w.stack(0, 0x6000), 50)
+        w.alloc(1, "c", w.stack(w.root(1, 0), 0x7000), 1000)
+        if fold:
+            w.fold()
+        w.free(1, "c")
+        w.end()
+        image = w.image()
+        for pid, want in ((), {0x6000: 50, 0x7000: 1000}), (("42",), {0x5000: 100}), (("43",), {0x7000: 1000}):
+            got, _, err = reader.dump(image, *pid)
+            peaks = {s[1]: s[3]["peak"] for s in got["stacks"] if s[3]["peak"]}
+            tap.ok(peaks == want and got["total"]["peak"] == sum(want.values()),
+                   f"alive at the peak of {pid or 'all'}, {'folded' if fold else 'unfolded'}", (peaks, got["total"]))
 
 
 def test_left_before_the_next(tap, reader):

@@ -61,7 +61,7 @@ $(BUILD)/libseep.so: $(SHIM_OBJ) $(BUILD)/libseep.map
 # Static, so that it runs in any container image and no LD_PRELOAD reaches it.
 $(BUILD)/seep-collect: $(COLLECT_OBJ)
 	$(if $(Q),@echo "  LINK  $@")
-	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),,-static) -o $@ $(COLLECT_OBJ) -lz
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),,-static) -o $@ $(COLLECT_OBJ) -lz -lm
 
 $(BUILD)/seep: $(SEEP_OBJ)
 	$(if $(Q),@echo "  LINK  $@")

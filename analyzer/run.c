@@ -47,6 +47,8 @@ static const char help[] =
     "      --ring SIZE             most memory for events on their way to the file, 256K to 16G (64M; with --seccomp 32M)\n"
     "      --sample SIZE           record only one point in SIZE allocated bytes on average, and estimate; up to 1G\n"
     "                              (0: record every allocation)\n"
+    "      --limit SIZE            keep the trace below SIZE, 1M to 1024G: its oldest events become totals, exact but no\n"
+    "                              longer to be looked at by time (0: no limit)\n"
     "      --seccomp               for programs with a seccomp filter: record without a system call once they run\n"
     "      --no-follow-exec        do not trace programs that the program runs (fork children are traced)\n"
     "      --unwinder NAME         reuse, cfi, libunwind, or verify: reuse compared with libunwind (reuse)\n"
@@ -72,6 +74,8 @@ static bool is_value(int option, const char *s) {
         return option_size(s, OPTION_RING_BYTES_MIN, OPTION_RING_BYTES_MAX, &size);
     case 's':
         return option_size(s, 0, OPTION_SAMPLE_BYTES_MAX, &size);
+    case 'l':
+        return option_limit(s, &size);
     case 'u':
         return option_unwinder(s, &unwinder);
     default:
@@ -81,11 +85,15 @@ static bool is_value(int option, const char *s) {
 
 /* Returns -1 to go on, or the status to end with. */
 static int read_options(struct run *run, int argc, char **argv) {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},   {"ring", required_argument, NULL, 'r'},
-        {"sample", required_argument, NULL, 's'},   {"unwinder", required_argument, NULL, 'u'},
-        {"no-follow-exec", no_argument, NULL, 'n'}, {"seccomp", no_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"ring", required_argument, NULL, 'r'},
+                                            {"sample", required_argument, NULL, 's'},
+                                            {"limit", required_argument, NULL, 'l'},
+                                            {"unwinder", required_argument, NULL, 'u'},
+                                            {"no-follow-exec", no_argument, NULL, 'n'},
+                                            {"seccomp", no_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     opterr = 0; /* our own words for it */
     for (int c; (c = getopt_long(argc, argv, "+:o:h", options, NULL)) != -1;) {
         if (c == 'h') {
@@ -104,6 +112,7 @@ static int read_options(struct run *run, int argc, char **argv) {
             diag_error("run: cannot make sense of '%s'%s; see seep run --help", argv[optind - 1],
                        c == 'r'   ? " (--ring wants a size from 256K to 16G)"
                        : c == 's' ? " (--sample wants a size up to 1G, or 0)"
+                       : c == 'l' ? " (--limit wants a size from 1M to 1024G, or 0)"
                        : c == 'u' ? " (--unwinder wants reuse, cfi, libunwind or verify)"
                                   : " (-o wants a file name)");
             return SEEP_EXIT_USAGE;
@@ -111,6 +120,7 @@ static int read_options(struct run *run, int argc, char **argv) {
         *(c == 'o'   ? &run->options.output
           : c == 'r' ? &run->options.ring
           : c == 's' ? &run->options.sample
+          : c == 'l' ? &run->options.limit
                      : &run->options.unwinder) = optarg;
     }
     if (!run->options.output) {

@@ -139,6 +139,7 @@ int run_set_environment(const struct run_options *options, const char *shim, con
     add_full_path(&line, trace);
     add_option(&line, ":ring=", options->ring);
     add_option(&line, ":sample=", options->sample);
+    add_option(&line, ":limit=", options->limit);
     add_option(&line, ":unwinder=", options->unwinder);
     add_option(&line, ":follow_exec=", options->is_alone ? "no" : NULL);
     add_option(&line, ":seccomp=", options->is_quiet ? "yes" : NULL);

@@ -14,6 +14,7 @@ struct run_options {
     const char *output;
     const char *ring;
     const char *sample;
+    const char *limit;
     const char *unwinder;
     bool is_alone; /* --no-follow-exec */
     bool is_quiet; /* --seccomp */

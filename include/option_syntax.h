@@ -18,6 +18,8 @@
 #define OPTION_RING_BYTES_MIN   (256ull << 10)
 #define OPTION_RING_BYTES_MAX   (16ull << 30)
 #define OPTION_SAMPLE_BYTES_MAX (1ull << 30)
+#define OPTION_LIMIT_BYTES_MIN  (1ull << 20)
+#define OPTION_LIMIT_BYTES_MAX  (1ull << 40)
 
 enum { OPTIONS_BYTES_MAX = 4096 }; /* of the whole list, with the terminator */
 
@@ -43,6 +45,11 @@ static inline bool option_size(const char *s, uint64_t least, uint64_t most, uin
     }
     *value = v << shift;
     return true;
+}
+
+/* The limit of a trace: a size from 1M to 1024G, or 0 for none. */
+static inline bool option_limit(const char *s, uint64_t *bytes) {
+    return option_size(s, 0, 0, bytes) || option_size(s, OPTION_LIMIT_BYTES_MIN, OPTION_LIMIT_BYTES_MAX, bytes);
 }
 
 static inline bool option_unwinder(const char *s, enum option_unwinder *unwinder) {

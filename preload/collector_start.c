@@ -71,23 +71,25 @@ static bool make_pipe(int ends[2]) {
 }
 
 static int spawn(const char *collector, int ring_fd, int status_fd, const char *ring_path, const char *output,
-                 const char *options) {
-    char ring_number[NUMBER_BYTES], status_number[NUMBER_BYTES], pid_number[NUMBER_BYTES];
+                 uint64_t limit_bytes, const char *options) {
+    char ring_number[NUMBER_BYTES], status_number[NUMBER_BYTES], pid_number[NUMBER_BYTES], limit_number[NUMBER_BYTES];
     struct text text = text_over(ring_number, sizeof ring_number);
     text_add_number(&text, (uint64_t)ring_fd);
     text = text_over(status_number, sizeof status_number);
     text_add_number(&text, (uint64_t)status_fd);
     text = text_over(pid_number, sizeof pid_number);
     text_add_number(&text, ring->pid);
-    const char *const argv[] = {"seep-collect", "--ring-fd", ring_number, "--status-fd", status_number,
-                                "--output",     output,      "--pid",     pid_number,    "--ring-path",
-                                ring_path,      "--options", options,     NULL};
+    text = text_over(limit_number, sizeof limit_number);
+    text_add_number(&text, limit_bytes);
+    const char *const argv[] = {"seep-collect", "--ring-fd", ring_number,  "--status-fd", status_number, "--output",
+                                output,         "--pid",     pid_number,   "--ring-path", ring_path,     "--options",
+                                options,        "--limit",   limit_number, NULL};
     char *args[sizeof argv / sizeof argv[0]];
     memcpy(args, argv, sizeof argv);
     return sys_spawn_detached(collector, args, ring_fd, status_fd);
 }
 
-bool collector_start(int ring_fd, const char *ring_path, const char *output, const char *options) {
+bool collector_start(int ring_fd, const char *ring_path, const char *output, uint64_t limit_bytes, const char *options) {
     static char collector[PATH_MAX];
     static char reply[REPLY_BYTES];
     int ends[2];
@@ -99,7 +101,7 @@ bool collector_start(int ring_fd, const char *ring_path, const char *output, con
         sys_message("cannot make a pipe for the collector; not tracing", NULL);
         return false;
     }
-    int result = spawn(collector, ring_fd, ends[1], ring_path, output, options);
+    int result = spawn(collector, ring_fd, ends[1], ring_path, output, limit_bytes, options);
     close(ends[1]);
     size_t n = result == 0 ? read_reply(ends[0], reply, sizeof reply) : 0;
     close(ends[0]);

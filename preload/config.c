@@ -48,6 +48,10 @@ static bool set_sample(struct config *config, const char *value) {
     return option_size(value, 0, OPTION_SAMPLE_BYTES_MAX, &config->sample_bytes);
 }
 
+static bool set_limit(struct config *config, const char *value) {
+    return option_limit(value, &config->limit_bytes);
+}
+
 static bool set_unwinder(struct config *config, const char *value) {
     return option_unwinder(value, &config->unwinder);
 }
@@ -74,6 +78,7 @@ static const struct option {
     {"output", set_output, "a file name"},
     {"ring", set_ring, "a size from 256K to 16G"},
     {"sample", set_sample, "a size up to 1G, or 0 for every allocation"},
+    {"limit", set_limit, "a size from 1M to 1024G, or 0 for no limit"},
     {"unwinder", set_unwinder, "reuse, cfi, libunwind or verify"},
     {"follow_exec", set_follow_exec, "yes or no"},
     {"seccomp", set_seccomp, "yes or no"},

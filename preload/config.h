@@ -18,6 +18,7 @@ struct config {
     uint64_t
         ring_bytes; /* most that events may take up on their way to the collector; 256K to 16G; 64M unless told, 32M when quiet */
     uint64_t sample_bytes; /* record one point in so many bytes; 0 = every allocation */
+    uint64_t limit_bytes;  /* of the trace; 0 = none */
     char tree
         [PATH_MAX]; /* ring of the first process of the tree that this one belongs to; set for programs started by exec */
     bool is_alone;  /* "follow_exec=no": programs started by exec are not traced */

@@ -304,7 +304,7 @@ static bool begin_tree(void) {
         return false;
     }
     fill_ring(false);
-    bool is_collected = collector_start(fd, ring_path, output, config.options);
+    bool is_collected = collector_start(fd, ring_path, output, config.limit_bytes, config.options);
     close(fd); /* a host that closes or reuses descriptors must not meet ours */
     if (!is_collected) {
         ring_discard(ring_path);

@@ -60,12 +60,24 @@ static void remove_target(struct collector *c, uint32_t i) {
 /* Its PROCESS record is what other facts are about. */
 static void start_target(struct collector *c, struct target *t) {
     target_start(t, c->n_processes++);
+    if (c->matchers.totals) {
+        totals_start_process(c->matchers.totals, t->index, t->log.origin.inherited_bytes);
+    }
     log_reader_read(&t->log, &c->records, &c->clock, false);
 }
 
-int collector_init(struct collector *c, const struct ring_map *ring, int fd, uint32_t watched_pid, const char *options) {
+/* What has to be remembered of all events, so that they can be folded. */
+static void set_limit(struct collector *c, const struct fold_place *place, uint64_t sample_bytes) {
+    struct fold_sources from = {.writer = &c->writer, .infos = &c->matchers.infos, .stacks = &c->matchers.stacks};
+    fold_init(&c->fold, place, &from, sample_bytes);
+    c->matchers.totals = place->limit_bytes ? &c->fold.totals : NULL;
+    c->matchers.stacks.are_kept = place->limit_bytes != 0;
+}
+
+int collector_init(struct collector *c, const struct ring_map *ring, int fd, const struct fold_place *place,
+                   uint32_t watched_pid, const char *options) {
     *c = (struct collector){0};
-    if (trace_writer_init(&c->writer, fd) != 0) {
+    if (trace_writer_init(&c->writer, fd, TRACE_VERSION_MAJOR) != 0) {
         return -1;
     }
     clock_scale_init(&c->clock, ring->is_clock_tsc, ring->start_stamp, ring->start_mono_ns);
@@ -77,6 +89,7 @@ int collector_init(struct collector *c, const struct ring_map *ring, int fd, uin
     thread_table_init(&c->threads);
     encoder_init(&c->encoder);
     matcher_space_init(&c->matchers);
+    set_limit(c, place, ring->header->sample_bytes);
     start_target(c, new_target(c, ring, watched_pid));
     c->must_checkpoint = true;
     return 0;
@@ -87,6 +100,7 @@ void collector_free(struct collector *c) {
         remove_target(c, c->n_targets - 1);
     }
     memory_unmap(c->targets, c->cap_targets * sizeof(struct target *));
+    fold_free(&c->fold);
     encoder_free(&c->encoder);
     matcher_space_free(&c->matchers);
     thread_table_free(&c->threads);
@@ -122,14 +136,9 @@ static void flush_events(struct collector *c) {
     if (encoder_is_empty(e)) {
         return;
     }
-    encoder_end_block(e, &c->head);
-    struct trace_piece pieces[1 + TRACE_N_COLUMNS] = {{c->head.bytes, c->head.n}};
-    for (int i = 0; i < TRACE_N_COLUMNS; i++) {
-        pieces[1 + i] = (struct trace_piece){e->columns[i].bytes, e->columns[i].n};
-    }
     bool is_checkpoint = c->must_checkpoint;
-    if (trace_writer_events(&c->writer, pieces, 1 + TRACE_N_COLUMNS, is_checkpoint, e->start_ns / NS_PER_MS,
-                            e->first_event) != 0) {
+    fold_note_start(&c->fold, e->start_ns);
+    if (trace_writer_events(&c->writer, e, &c->head, is_checkpoint) != 0) {
         c->n_unwritten += e->n_events;
         c->unwritten_errno = errno;
         c->must_checkpoint = true;
@@ -138,12 +147,19 @@ static void flush_events(struct collector *c) {
         c->n_stretch_blocks = is_checkpoint ? 1 : c->n_stretch_blocks + 1;
         c->must_checkpoint = c->n_stretch_blocks >= STRETCH_BLOCKS;
     }
+    bool is_boundary =
+        c->records.ready.n == 0 && fold_wants_boundary(&c->fold); /* what the events need stands before them */
+    c->must_checkpoint = c->must_checkpoint || is_boundary;
     encoder_begin_block(e, c->must_checkpoint);
+    if (is_boundary) {
+        fold_set_boundary(&c->fold, e->clock_ms * NS_PER_MS, c->n_unwritten);
+    }
 }
 
 void collector_flush(struct collector *c) {
     flush_records(c);
     flush_events(c);
+    c->n_unwritten -= fold_step(&c->fold);
 }
 
 /* Records that the events of the block may need: the hooks commit them before they publish such an event. */
@@ -237,6 +253,7 @@ static void housekeeping(struct collector *c, uint64_t now_ns, uint64_t n_events
         facts_every_second(c, now_ns);
     }
     flush_by_age(c, now_ns);
+    c->n_unwritten -= fold_step(&c->fold);
     uint64_t rate_before = c->clock.base_stamp;
     clock_scale_refine(&c->clock, merged_stamp(c));
     for (uint32_t i = 0; i < c->n_targets && c->clock.base_stamp != rate_before; i++) {
@@ -377,6 +394,10 @@ static void finish_target(struct collector *c, struct target *t) {
     gather_records(c, t);
     collector_flush(c);
     facts_target_last(c, t, end);
+    if (c->matchers.totals) {
+        totals_end_process(c->matchers.totals,
+                           t->index); /* in the order of the file: behind its events, with its PROCESS_END */
+    }
     facts_survivors(c, t);
     facts_count(c, t);
     target_forget_blocks(t);
@@ -471,6 +492,7 @@ int collector_run(struct collector *c) {
     atomic_store_explicit(&collector_root(c)->collector_state, RING_COLLECTOR_RUNNING, memory_order_release);
     follow(c);
     collector_flush(c);
+    c->n_unwritten -= fold_finish(&c->fold);
     facts_end(c);
     flush_records(c);
     /* A trace without its END is no complete one and must not look like it. */

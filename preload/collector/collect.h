@@ -14,6 +14,7 @@
 #include "attributes.h"
 #include "clock_scale.h"
 #include "encoder.h"
+#include "fold.h"
 #include "renewal.h"
 #include "runs.h"
 #include "target.h"
@@ -34,6 +35,7 @@ struct collector {
     struct matcher_space matchers;
     struct trace_records records;
     struct trace_writer writer;
+    struct fold fold;
     struct byte_buf head;
     struct matcher_counts counts; /* of all that have ended */
 
@@ -44,19 +46,22 @@ struct collector {
     int unwritten_errno;  /* why, lately */
 
     uint64_t memory_read_ns, facts_ns; /* when memory was last looked at; when rare facts were last written */
+    uint64_t folds_failed_written, bytes_over_written; /* as last told */
     uint64_t exec_checked_ns;
     struct renewal renewal;
 };
 
-/* Begin a trace in fd, an empty file, from the attached ring of the first process: header and START are written at once.
+/* Begin a trace in fd, an empty file open for reading and writing, from the attached ring of the first process: header and START are
+ * written at once.
  *
+ * place        where the file is; limit_bytes 0: it may grow without limit, and the rest does not matter
  * watched_pid  that process, 0 if it is dead
  * options      text for the START record
  * Returns      0, or -1 with errno set: the file cannot be written
- * Memory       the ring becomes the collector's
+ * Memory       the ring becomes the collector's; the descriptor in writer.fd, which a fold changes, stays the caller's
  */
-int collector_init(struct collector *c, const struct ring_map *ring, int fd, uint32_t watched_pid,
-                   const char *options) MUST_CHECK;
+int collector_init(struct collector *c, const struct ring_map *ring, int fd, const struct fold_place *place,
+                   uint32_t watched_pid, const char *options) MUST_CHECK;
 void collector_free(struct collector *c);
 
 /* Write out the records and the block being built. */

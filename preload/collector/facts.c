@@ -132,6 +132,24 @@ void facts_losses(struct collector *c, struct target *t) {
     }
 }
 
+/* What came of the trace's limit. */
+static void write_fold(struct collector *c) {
+    uint64_t n_over = fold_bytes_over(&c->fold);
+    char text[192];
+    if (c->fold.n_failed != c->folds_failed_written) {
+        c->folds_failed_written = c->fold.n_failed;
+        snprintf(text, sizeof text, "times that the trace could not be folded to stay below its limit (%s)",
+                 strerror(c->fold.failed_errno));
+        write_lost(c, 0, "not-folded", c->fold.n_failed, text, 0);
+    }
+    if (n_over != c->bytes_over_written) {
+        c->bytes_over_written = n_over;
+        write_lost(
+            c, 0, "over-limit", n_over,
+            "bytes that totals, stacks and records take, which cannot be folded: the trace may grow beyond its limit", 0);
+    }
+}
+
 void facts_every_second(struct collector *c, uint64_t now_ns) {
     if (now_ns - c->facts_ns < FACTS_NS) {
         return;
@@ -143,6 +161,7 @@ void facts_every_second(struct collector *c, uint64_t now_ns) {
             facts_losses(c, c->targets[i]);
         }
     }
+    write_fold(c);
     rename_threads(c);
 }
 
@@ -280,6 +299,7 @@ void facts_end(struct collector *c) {
         snprintf(text, sizeof text, "events that could not be written to the trace (%s)", strerror(c->unwritten_errno));
         write_lost(c, 0, "not-written", c->n_unwritten, text, 1);
     }
+    write_fold(c);
     trace_records_begin(&c->records, TRACE_RECORD_END);
     trace_records_number(&c->records, now_in_trace_ns(c));
     trace_records_number(&c->records, c->encoder.first_event);

@@ -113,7 +113,7 @@ static void ignore_signals(void) {
 }
 
 static int create_output(const char *path) {
-    int fd = open(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0600);
+    int fd = open(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDWR, 0600);
     if (fd < 0) {
         fail(errno == EEXIST ? "cannot create %s: %s; choose another name with output=" : "cannot create %s: %s", path,
              strerror(errno));
@@ -141,10 +141,28 @@ static void close_from(unsigned first, unsigned last) {
     }
 }
 
-/* Keep nothing of the host but the output. */
-static void close_all_but(int fd) {
-    close_from(FIRST_FREE_FD, (unsigned)fd - 1);
-    close_from((unsigned)fd + 1, ~0u);
+/* Keep nothing of the host but the output and, if it is there, the folder that it is in. */
+static void close_all_but(int fd, int dir_fd) {
+    int low = dir_fd >= 0 && dir_fd < fd ? dir_fd : fd, high = dir_fd > fd ? dir_fd : fd;
+    close_from(FIRST_FREE_FD, (unsigned)low - 1);
+    close_from((unsigned)low + 1, (unsigned)high - 1);
+    close_from((unsigned)high + 1, ~0u);
+}
+
+/* Where the trace is, for who has to put another file in its place later on, from another folder. */
+static struct fold_place find_place(const struct options *o) {
+    const char *slash = strrchr(o->output, '/');
+    struct fold_place place = {.limit_bytes = o->limit_bytes, .dir_fd = -1, .name = slash ? slash + 1 : o->output};
+    if (o->limit_bytes == 0) {
+        return place;
+    }
+    char *dir = slash ? strndup(o->output, slash == o->output ? 1 : (size_t)(slash - o->output)) : strdup(".");
+    place.dir_fd = dir ? open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (place.dir_fd < 0) {
+        fail("cannot open the folder of %s: %s", o->output, strerror(errno));
+    }
+    free(dir);
+    return place;
 }
 
 /* Leave the host's session, folder and terminal. */
@@ -198,13 +216,14 @@ static void raise_limits(void) {
     }
 }
 
-static int run(const struct options *o, int output_fd) {
+static int run(const struct options *o) {
     find_ring_base(o->ring_path);
     int result = collector_run(&collector);
     if (o->ring_path && !o->is_offline) {
         unlink(o->ring_path);
     }
     ring.header = NULL;
+    int output_fd = collector.writer.fd;
     collector_free(&collector);
     free(ring_base);
     close(output_fd);
@@ -216,9 +235,10 @@ static int run_online(const struct options *o) {
     status_fd = o->status_fd >= 0 ? fcntl(o->status_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD) : -1;
     attach(o->ring_path ? o->ring_path : "given", o->ring_fd);
     fill_standard_fds();
+    struct fold_place place = find_place(o);
     int fd = create_output(o->output);
     new_output = o->output;
-    if (collector_init(&collector, &ring, fd, o->pid ? o->pid : ring.pid, o->text) != 0) {
+    if (collector_init(&collector, &ring, fd, &place, o->pid ? o->pid : ring.pid, o->text) != 0) {
         int cause = errno;
         new_output = NULL;
         unlink(o->output);
@@ -232,12 +252,12 @@ static int run_online(const struct options *o) {
     }
     struct process_watch *watch = &collector.targets[0]->watch;
     process_watch_close(watch); /* it is among what gets closed */
-    close_all_but(fd);
+    close_all_but(fd, place.dir_fd);
     process_watch_open(watch, o->pid ? o->pid : ring.pid);
     leave_host();
     raise_limits();
     renewal_init(&collector.renewal);
-    return run(o, fd);
+    return run(o);
 }
 
 /* Is the process that has the target's pid the target? Not if it has been started after the ring. */
@@ -275,16 +295,17 @@ static int run_offline(const struct options *o) {
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    int fd = open(o->output, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0600);
+    struct fold_place place = find_place(o);
+    int fd = open(o->output, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDWR, 0600);
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
         ring.header = NULL;
         fail("cannot create %s: %s", o->output, strerror(errno));
     }
-    if (collector_init(&collector, &ring, fd, 0, o->text) != 0) {
+    if (collector_init(&collector, &ring, fd, &place, 0, o->text) != 0) {
         ring.header = NULL;
         fail("cannot write %s: %s", o->output, strerror(errno));
     }
-    int result = run(o, fd);
+    int result = run(o);
     if (result != 0) {
         fprintf(stderr, "seep-collect: %s is not complete: not everything could be written\n", o->output);
     }

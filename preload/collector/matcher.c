@@ -18,6 +18,7 @@ void matcher_space_init(struct matcher_space *space) {
 void matcher_space_free(struct matcher_space *space) {
     merge_space_free(&space->window);
     info_ids_free(&space->infos);
+    stack_ids_free(&space->stacks);
     memory_unmap(space->tokens, MATCHER_TOKENS * sizeof *space->tokens);
     memory_unmap(space->token_threads, MATCHER_TOKENS * sizeof *space->token_threads);
     *space = (struct matcher_space){0};
@@ -63,6 +64,9 @@ static COLD uint32_t info_new(struct matcher *m, struct info_entry *at, const st
     uint32_t stack = stack_table_define(&m->stacks, m->encoder, e->node);
     uint32_t id = info_table_add(&m->infos, at, e->node, e->size_bytes);
     encoder_define_info(m->encoder, id, e->size_bytes, stack);
+    if (m->space->totals) {
+        totals_define_info(m->space->totals, id, e->size_bytes, stack, m->stacks.process);
+    }
     return id;
 }
 
@@ -253,4 +257,7 @@ void matcher_apply(struct matcher *m) {
         apply_at(m, i);
     }
     encoder_add(m->encoder, m->space->tokens, m->space->token_threads, m->n_tokens);
+    if (m->space->totals) {
+        totals_add(m->space->totals, m->stacks.process, m->space->tokens, m->space->token_threads, m->n_tokens);
+    }
 }

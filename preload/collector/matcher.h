@@ -25,6 +25,7 @@
 #include "merge.h"
 #include "stack_table.h"
 #include "thread_table.h"
+#include "totals.h"
 
 enum { MATCHER_TOKENS = MERGE_EVENTS * 2 }; /* an event makes at most two */
 
@@ -46,6 +47,7 @@ struct matcher_space {
     struct merge_space window;
     struct info_ids infos;
     struct stack_ids stacks;
+    struct totals *totals; /* NULL = not wanted */
     uint32_t *tokens;
     uint32_t *token_threads;
 };

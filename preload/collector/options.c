@@ -6,25 +6,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RING_FD = 1, STATUS_FD, OUTPUT, PID, RING_PATH, OPTIONS_TEXT, RING, DEAD, HELP, VERSION };
+#include "option_syntax.h"
+
+enum { RING_FD = 1, STATUS_FD, OUTPUT, PID, RING_PATH, OPTIONS_TEXT, RING, DEAD, LIMIT, HELP, VERSION };
 
 static const struct option long_options[] = {
-    {"ring-fd", required_argument, NULL, RING_FD},
-    {"status-fd", required_argument, NULL, STATUS_FD},
-    {"output", required_argument, NULL, OUTPUT},
-    {"pid", required_argument, NULL, PID},
-    {"ring-path", required_argument, NULL, RING_PATH},
-    {"options", required_argument, NULL, OPTIONS_TEXT},
-    {"ring", required_argument, NULL, RING},
-    {"dead", no_argument, NULL, DEAD},
-    {"help", no_argument, NULL, HELP},
-    {"version", no_argument, NULL, VERSION},
-    {0},
+    {"ring-fd", required_argument, NULL, RING_FD},     {"status-fd", required_argument, NULL, STATUS_FD},
+    {"output", required_argument, NULL, OUTPUT},       {"pid", required_argument, NULL, PID},
+    {"ring-path", required_argument, NULL, RING_PATH}, {"options", required_argument, NULL, OPTIONS_TEXT},
+    {"ring", required_argument, NULL, RING},           {"dead", no_argument, NULL, DEAD},
+    {"limit", required_argument, NULL, LIMIT},         {"help", no_argument, NULL, HELP},
+    {"version", no_argument, NULL, VERSION},           {0},
 };
 
 static const char help_text[] =
-    "usage: seep-collect --ring FILE --output FILE [--dead]\n"
+    "usage: seep-collect --ring FILE --output FILE [--dead] [--limit SIZE]\n"
     "       seep-collect --ring-fd N --status-fd N --output FILE --pid PID [--ring-path FILE] [--options TEXT]\n"
+    "                    [--limit SIZE]\n"
     "\n"
     "Moves the events of a traced process from its ring to a trace. libseep.so starts it with the second form;\n"
     "the first makes a trace of the ring that a dead process left behind where no collector could run:\n"
@@ -34,6 +32,7 @@ static const char help_text[] =
     "  --ring FILE       the ring; its target must be dead\n"
     "  --dead            it is, although a process with its number exists\n"
     "  --output FILE     the trace to create; it must not exist\n"
+    "  --limit SIZE      keep the trace below that size, 1M to 1024G: the oldest events become totals (0: no limit)\n"
     "  --ring-fd N       descriptor of the ring\n"
     "  --status-fd N     descriptor to answer on: \"ok\", or what is wrong\n"
     "  --pid PID         the target\n"
@@ -71,6 +70,8 @@ static bool take_option(struct options *o, int option, const char *text) {
         o->is_offline = true;
         o->ring_path = text;
         return true;
+    case LIMIT:
+        return option_limit(text, &o->limit_bytes);
     case RING_PATH:
         o->ring_path = *text ? text : NULL;
         return true;

@@ -13,9 +13,10 @@ struct options {
     uint32_t pid;  /* of the target; 0 = as the ring says */
     const char *ring_path;
     const char *output;
-    const char *text; /* for the START record */
-    bool is_offline;  /* drain the ring of a dead target */
-    bool is_dead;     /* believe that it is dead */
+    const char *text;     /* for the START record */
+    uint64_t limit_bytes; /* of the trace; 0 = none */
+    bool is_offline;      /* drain the ring of a dead target */
+    bool is_dead;         /* believe that it is dead */
 };
 
 enum options_result { OPTIONS_RUN = 0, OPTIONS_DONE = 1, OPTIONS_WRONG = 2 };

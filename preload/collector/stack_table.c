@@ -1,12 +1,31 @@
 /* stack_table.c - see stack_table.h. */
 #include "stack_table.h"
 
-#include <stdbool.h>
-
 enum {
     FIRST_ENTRIES = 1024,
     DEPTH_MAX = 1 << 20, /* no real stack is as deep: the tree has been overwritten */
 };
+
+void stack_ids_free(struct stack_ids *ids) {
+    memory_unmap(ids->definitions, ids->cap * sizeof *ids->definitions);
+    *ids = (struct stack_ids){0};
+}
+
+/* Define a stack. Returns its id. */
+static uint32_t define(struct stack_ids *ids, struct encoder *encoder, uint32_t parent, uint64_t parent_ip, uint64_t ip) {
+    uint32_t id = ++ids->n;
+    encoder_define_stack(encoder, id, parent, parent_ip, ip);
+    if (ids->are_kept) {
+        if (id >= ids->cap) {
+            uint32_t cap = ids->cap ? ids->cap * 2 : FIRST_ENTRIES;
+            ids->definitions =
+                memory_grow(ids->definitions, ids->cap * sizeof *ids->definitions, cap * sizeof *ids->definitions);
+            ids->cap = cap;
+        }
+        ids->definitions[id] = (struct stack_definition){.ip = ip, .parent = parent};
+    }
+    return id;
+}
 
 void stack_table_init(struct stack_table *t, const struct ring_map *ring, struct stack_ids *ids) {
     *t = (struct stack_table){.ids = ids, .nodes = ring->nodes, .cap_nodes = ring->cap_nodes};
@@ -41,8 +60,7 @@ struct path_step {
 /* The root of the process's first epoch. */
 static uint32_t define_first_root(struct stack_table *t, struct encoder *encoder) {
     if (t->process != 0 && t->first_root == 0) {
-        t->first_root = ++t->ids->n;
-        encoder_define_stack(encoder, t->first_root, 0, 0, trace_root_ip(t->process, 0));
+        t->first_root = define(t->ids, encoder, 0, 0, trace_root_ip(t->process, 0));
     }
     return t->first_root;
 }
@@ -81,8 +99,7 @@ uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint
     while (depth-- > 0) {
         const struct path_step *step = &steps[depth];
         uint64_t ip = is_root(step) ? trace_root_ip(t->process, (uint32_t)step->ip) : step->ip;
-        uint32_t id = ++t->ids->n;
-        encoder_define_stack(encoder, id, parent, parent_ip, ip);
+        uint32_t id = define(t->ids, encoder, parent, parent_ip, ip);
         t->entries[step->node] = (struct stack_entry){.ip = ip, .stack = id, .is_defined = 1};
         parent = id;
         parent_ip = ip;

@@ -7,6 +7,7 @@
 #ifndef SEEP_COLLECTOR_STACK_TABLE_H
 #define SEEP_COLLECTOR_STACK_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,9 +21,18 @@ struct stack_entry {
     uint32_t is_defined;
 };
 
+/* A stack as it was defined. */
+struct stack_definition {
+    uint64_t ip;
+    uint32_t parent;
+};
+
 /* The stacks of all processes. */
 struct stack_ids {
-    uint32_t n; /* defined */
+    uint32_t n;                           /* defined */
+    bool are_kept;                        /* set before the first: definitions are wanted once more, see fold.h */
+    struct stack_definition *definitions; /* by id, 16 bytes each; 0 is the root */
+    uint32_t cap;
 };
 
 struct stack_table {
@@ -35,6 +45,8 @@ struct stack_table {
     uint32_t cap_entries;
     struct byte_buf path; /* nodes to define, leaf first */
 };
+
+void stack_ids_free(struct stack_ids *ids);
 
 void stack_table_init(struct stack_table *t, const struct ring_map *ring, struct stack_ids *ids);
 void stack_table_free(struct stack_table *t);

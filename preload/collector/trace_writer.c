@@ -12,6 +12,8 @@ enum {
     DEFLATE_MEMORY = 8,
     OWN_CODES_BYTES = 1024,
     DEFLATE_ROOM = 65536, /* free bytes of `out` for each call of deflate */
+    COPY_BYTES = 65536,
+    NS_PER_MS = 1000000,
 };
 
 static void put_u16(uint8_t *p, uint32_t v) {
@@ -33,6 +35,9 @@ static int append(struct trace_writer *w, const uint8_t *bytes, size_t n) {
         }
         if (got <= 0) {
             int cause = got == 0 ? ENOSPC : errno;
+            if (w->make_room && w->make_room(w->context)) {
+                continue;
+            }
             if (ftruncate(w->fd, (off_t)w->end_off) != 0) {
                 /* A cut block is left at the end; readers skip it by its CRC, and the next write covers it. */
             }
@@ -46,7 +51,7 @@ static int append(struct trace_writer *w, const uint8_t *bytes, size_t n) {
     return 0;
 }
 
-int trace_writer_init(struct trace_writer *w, int fd) {
+int trace_writer_init(struct trace_writer *w, int fd, unsigned major) {
     *w = (struct trace_writer){.fd = fd};
     if (deflateInit2(&w->events, DEFLATE_LEVEL, Z_DEFLATED, DEFLATE_RAW_WINDOW, DEFLATE_MEMORY, Z_RLE) != Z_OK ||
         deflateInit2(&w->records, DEFLATE_LEVEL, Z_DEFLATED, DEFLATE_RAW_WINDOW, DEFLATE_MEMORY, Z_DEFAULT_STRATEGY) !=
@@ -54,7 +59,7 @@ int trace_writer_init(struct trace_writer *w, int fd) {
         memory_die();
     }
     uint8_t header[TRACE_HEADER_BYTES] = TRACE_MAGIC;
-    put_u16(header + 8, TRACE_VERSION_MAJOR);
+    put_u16(header + 8, major);
     put_u16(header + 10, TRACE_VERSION_MINOR);
     put_u32(header + 12, 0);
     return append(w, header, sizeof header);
@@ -127,27 +132,78 @@ static void index_add(struct trace_writer *w, uint64_t off, uint64_t ms, uint64_
     w->n_checkpoints++;
 }
 
-int trace_writer_events(struct trace_writer *w, const struct trace_piece *pieces, int n_pieces, bool is_checkpoint,
-                        uint64_t ms, uint64_t first_event) {
+int trace_writer_events(struct trace_writer *w, struct encoder *e, struct byte_buf *head, bool is_checkpoint) {
     uint64_t off = w->end_off;
+    encoder_end_block(e, head);
+    const struct byte_buf *pieces[1 + TRACE_N_COLUMNS] = {head};
     size_t raw_bytes = 0;
+    for (int i = 0; i < TRACE_N_COLUMNS; i++) {
+        pieces[1 + i] = &e->columns[i];
+    }
     block_begin(w);
     if (is_checkpoint) {
         deflateReset(&w->events);
     }
-    for (int i = 0; i < n_pieces; i++) {
-        raw_bytes += pieces[i].n;
+    for (int i = 0; i <= TRACE_N_COLUMNS; i++) {
+        raw_bytes += pieces[i]->n;
         /* A large column gets Huffman codes of its own. */
-        int flush = i + 1 == n_pieces ? Z_SYNC_FLUSH : pieces[i].n >= OWN_CODES_BYTES ? Z_BLOCK : Z_NO_FLUSH;
-        deflate_into(w, &w->events, pieces[i].bytes, pieces[i].n, flush);
+        int flush = i == TRACE_N_COLUMNS ? Z_SYNC_FLUSH : pieces[i]->n >= OWN_CODES_BYTES ? Z_BLOCK : Z_NO_FLUSH;
+        deflate_into(w, &w->events, pieces[i]->bytes, pieces[i]->n, flush);
     }
     if (block_end(w, TRACE_BLOCK_EVENTS, is_checkpoint ? TRACE_FLAG_CHECKPOINT : 0, raw_bytes) != 0) {
         return -1;
     }
-    if (is_checkpoint) {
-        index_add(w, off, ms, first_event);
+    if (is_checkpoint && e->n_events != 0) {
+        index_add(w, off, e->start_ns / NS_PER_MS, e->first_event);
     }
     return 0;
+}
+
+int trace_writer_copy(struct trace_writer *w, int from, uint64_t off, uint64_t n) {
+    uint64_t end_off = w->end_off;
+    uint8_t *bytes = byte_buf_reserve(&w->out, COPY_BYTES);
+    while (n > 0) {
+        ssize_t got = pread(from, bytes, n < COPY_BYTES ? n : COPY_BYTES, (off_t)off);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got == 0) {
+            errno = EIO; /* somebody has cut it */
+        }
+        if (got <= 0 || append(w, bytes, (size_t)got) != 0) {
+            w->end_off = end_off;
+            return -1;
+        }
+        off += (uint64_t)got;
+        n -= (uint64_t)got;
+    }
+    return 0;
+}
+
+void trace_writer_move(struct trace_writer *w, const struct trace_writer *to, uint64_t first_off) {
+    uint64_t off = 0, ms = 0, event = 0, n_left = w->n_checkpoints, moved_by = to->end_off - w->end_off;
+    struct byte_reader in = byte_reader_over(w->index.bytes, w->index.n);
+    struct byte_buf index = {0};
+    while (n_left > 0 && off < first_off) {
+        off += varint_get(&in);
+        ms += varint_get(&in);
+        event += varint_get(&in);
+        n_left -= off < first_off;
+    }
+    if (n_left > 0) { /* the others are relative to the one before */
+        byte_buf_varint(&index, off + moved_by);
+        byte_buf_varint(&index, ms);
+        byte_buf_varint(&index, event);
+        byte_buf_append(&index, in.p, byte_reader_left(&in));
+    }
+    byte_buf_free(&w->index);
+    w->index = index;
+    w->n_checkpoints = n_left;
+    w->last_off = n_left > 0 ? w->last_off + moved_by : 0;
+    w->last_ms = n_left > 0 ? w->last_ms : 0;
+    w->last_event = n_left > 0 ? w->last_event : 0;
+    w->fd = to->fd;
+    w->end_off = to->end_off;
 }
 
 int trace_writer_index(struct trace_writer *w) {

@@ -14,6 +14,7 @@
 #include <zlib.h>
 
 #include "attributes.h"
+#include "encoder.h"
 #include "memory.h"
 
 struct trace_writer {
@@ -26,25 +27,29 @@ struct trace_writer {
     uint64_t n_checkpoints;
     uint64_t last_off, last_ms, last_event; /* of the index entry before */
     uint64_t n_failed;                      /* file blocks that could not be written */
+    bool (*make_room)(void *context); /* asked where the disk is full: whether there is more room now. NULL = nobody */
+    void *context;
 };
 
-/* One piece of a file block's content. */
-struct trace_piece {
-    const void *bytes;
-    size_t n;
-};
-
-/* Write the file header to fd, an empty file. Returns 0, or -1 with errno set. */
-int trace_writer_init(struct trace_writer *w, int fd) MUST_CHECK;
+/* Write the file header to fd, an empty file. major: TRACE_VERSION_MAJOR or _FOLDED. Returns 0, or -1 with errno set. */
+int trace_writer_init(struct trace_writer *w, int fd, unsigned major) MUST_CHECK;
 void trace_writer_free(struct trace_writer *w);
 
 /* Append a RECORDS block. Returns 0, or -1: not written, and the file ends as before. */
 int trace_writer_records(struct trace_writer *w, const void *bytes, size_t n) MUST_CHECK;
 
-/* Append an EVENTS block made of the pieces in order. At a checkpoint `ms` and `first_event` go to the index, too.
- * Returns  0, or -1: not written; the next EVENTS block must be a checkpoint */
-int trace_writer_events(struct trace_writer *w, const struct trace_piece *pieces, int n_pieces, bool is_checkpoint,
-                        uint64_t ms, uint64_t first_event) MUST_CHECK;
+/* End the encoder's block and append it as an EVENTS block. A checkpoint with events goes to the index, too.
+ *
+ * head     space for its head
+ * Returns  0, or -1: not written; the next EVENTS block must be a checkpoint. In both cases encoder_begin_block comes next */
+int trace_writer_events(struct trace_writer *w, struct encoder *e, struct byte_buf *head, bool is_checkpoint) MUST_CHECK;
+
+/* Append n bytes, whole file blocks, of another file from `off` on. Returns 0, or -1 with errno set: the file ends as before. */
+int trace_writer_copy(struct trace_writer *w, int from, uint64_t off, uint64_t n) MUST_CHECK;
+
+/* Go on in `to`, a file that has everything from first_off on as well, as its last bytes: the index is made to fit.
+ * Memory   the descriptor before is the caller's; `to` keeps what trace_writer_free() frees */
+void trace_writer_move(struct trace_writer *w, const struct trace_writer *to, uint64_t first_off);
 
 /* Append the INDEX block, which says that the file is complete. Returns 0 or -1. */
 int trace_writer_index(struct trace_writer *w) MUST_CHECK;

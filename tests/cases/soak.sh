@@ -114,3 +114,24 @@ case_brief_threads() { # 300 s
     python3 "$LIB/compare_books.py" books report.json --module brief_threads || fail "the report is wrong"
     [ "$(cat grown)" -le 1000 ] || fail "$(cat grown) KiB more"
 }
+
+# 100 million events in 8 MB: the figures are right, the trace has never been larger, and nothing was lost.
+case_limit() { # 3600 s
+    # shellcheck source=/dev/null
+    . "$ROOT/tests/cases/limit.sh"
+    local most=0 now n=0
+    background log env BOOKS="$PWD/books" "$SEEP" run --limit 8M -o a.seep -- "$TARGETS/random_threads" 2 27000000 1
+    while [ -d "/proc/$background_pid" ] && kill -0 "$background_pid" 2>/dev/null; do
+        now=$(stat -c %s a.seep 2>/dev/null || echo 0)
+        most=$((now > most ? now : most))
+        n=$((n + 1))
+        [ $((n % 100)) != 50 ] || report_json a.seep >running.json || fail "no report while it runs"
+        sleep 0.05
+    done
+    status_of 0 wait "$background_pid"
+    [ $most -lt 8388608 ] || fail "it has been $most bytes large"
+    folded a.seep
+    [ "$(json report.json .trace.events)" -gt 100000000 ] || fail "$(json report.json .trace.events) events only"
+    [ "$(json report.json .trace.lost_events)" = 0 ] || fail "events were lost"
+    python3 "$LIB/compare_books.py" books report.json --module random_threads || fail "the report is wrong"
+}

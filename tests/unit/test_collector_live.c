@@ -187,7 +187,8 @@ int main(void) {
     make_rows();
     pid_t target = start_target();
     int fd = open(trace, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    if (ring_map_attach(&map, ring.fd) || collector_init(&collector, &map, fd, (uint32_t)target, "ring=1") != 0) {
+    if (ring_map_attach(&map, ring.fd) ||
+        collector_init(&collector, &map, fd, &(struct fold_place){0}, (uint32_t)target, "ring=1") != 0) {
         return 1;
     }
     pthread_t collecting;

@@ -51,12 +51,7 @@ static void write_block(bool is_checkpoint) {
         }
         encoder_add(&encoder, tokens, threads, n);
     }
-    encoder_end_block(&encoder, &head);
-    struct trace_piece pieces[1 + TRACE_N_COLUMNS] = {{head.bytes, head.n}};
-    for (int i = 0; i < TRACE_N_COLUMNS; i++) {
-        pieces[1 + i] = (struct trace_piece){encoder.columns[i].bytes, encoder.columns[i].n};
-    }
-    if (trace_writer_events(&writer, pieces, 1 + TRACE_N_COLUMNS, is_checkpoint, ms, encoder.first_event) != 0) {
+    if (trace_writer_events(&writer, &encoder, &head, is_checkpoint) != 0) {
         abort();
     }
 }
@@ -84,7 +79,7 @@ int main(void) {
     char trace[64];
     snprintf(trace, sizeof trace, "/tmp/seep-test-encoder.%d.seep", (int)getpid());
     int fd = open(trace, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    if (trace_writer_init(&writer, fd) != 0) {
+    if (trace_writer_init(&writer, fd, TRACE_VERSION_MAJOR) != 0) {
         return 1;
     }
     encoder_init(&encoder);

@@ -104,7 +104,8 @@ int collect_dead(struct fake_ring *r, const char *trace) {
     struct ring_map ring;
     unlink(trace);
     int fd = open(trace, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    if (fd < 0 || ring_map_attach(&ring, r->fd) != NULL || collector_init(&c, &ring, fd, 0, "") != 0) {
+    if (fd < 0 || ring_map_attach(&ring, r->fd) != NULL ||
+        collector_init(&c, &ring, fd, &(struct fold_place){0}, 0, "") != 0) {
         abort();
     }
     int result = collector_run(&c);

@@ -120,7 +120,7 @@ case_limit() { # 3600 s
     # shellcheck source=/dev/null
     . "$ROOT/tests/cases/limit.sh"
     local most=0 now n=0
-    background log env BOOKS="$PWD/books" "$SEEP" run --limit 8M -o a.seep -- "$TARGETS/random_threads" 2 27000000 1
+    background log env BOOKS="$PWD/books" "$SEEP" run --limit 8M -o a.seep -- "$TARGETS/random_threads" 2 42000000 1
     while [ -d "/proc/$background_pid" ] && kill -0 "$background_pid" 2>/dev/null; do
         now=$(stat -c %s a.seep 2>/dev/null || echo 0)
         most=$((now > most ? now : most))

@@ -1,5 +1,5 @@
 # limit.sh - limit=SIZE: the oldest events become totals, no figure changes, and the trace stays below its limit.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2016,SC2317
 
 below() { # SIZE FILE
     local n

@@ -60,18 +60,7 @@ static void remove_target(struct collector *c, uint32_t i) {
 /* Its PROCESS record is what other facts are about. */
 static void start_target(struct collector *c, struct target *t) {
     target_start(t, c->n_processes++);
-    if (c->matchers.totals) {
-        totals_start_process(c->matchers.totals, t->index, t->log.origin.inherited_bytes);
-    }
     log_reader_read(&t->log, &c->records, &c->clock, false);
-}
-
-/* What has to be remembered of all events, so that they can be folded. */
-static void set_limit(struct collector *c, const struct fold_place *place, uint64_t sample_bytes) {
-    struct fold_sources from = {.writer = &c->writer, .infos = &c->matchers.infos, .stacks = &c->matchers.stacks};
-    fold_init(&c->fold, place, &from, sample_bytes);
-    c->matchers.totals = place->limit_bytes ? &c->fold.totals : NULL;
-    c->matchers.stacks.are_kept = place->limit_bytes != 0;
 }
 
 int collector_init(struct collector *c, const struct ring_map *ring, int fd, const struct fold_place *place,
@@ -89,7 +78,7 @@ int collector_init(struct collector *c, const struct ring_map *ring, int fd, con
     thread_table_init(&c->threads);
     encoder_init(&c->encoder);
     matcher_space_init(&c->matchers);
-    set_limit(c, place, ring->header->sample_bytes);
+    fold_init(&c->fold, place, &c->writer, &c->matchers, ring->header->sample_bytes);
     start_target(c, new_target(c, ring, watched_pid));
     c->must_checkpoint = true;
     return 0;
@@ -137,7 +126,6 @@ static void flush_events(struct collector *c) {
         return;
     }
     bool is_checkpoint = c->must_checkpoint;
-    fold_note_start(&c->fold, e->start_ns);
     if (trace_writer_events(&c->writer, e, &c->head, is_checkpoint) != 0) {
         c->n_unwritten += e->n_events;
         c->unwritten_errno = errno;
@@ -147,13 +135,8 @@ static void flush_events(struct collector *c) {
         c->n_stretch_blocks = is_checkpoint ? 1 : c->n_stretch_blocks + 1;
         c->must_checkpoint = c->n_stretch_blocks >= STRETCH_BLOCKS;
     }
-    bool is_boundary =
-        c->records.ready.n == 0 && fold_wants_boundary(&c->fold); /* what the events need stands before them */
-    c->must_checkpoint = c->must_checkpoint || is_boundary;
+    c->must_checkpoint = fold_end_block(&c->fold, e, c->n_unwritten, c->records.ready.n != 0) || c->must_checkpoint;
     encoder_begin_block(e, c->must_checkpoint);
-    if (is_boundary) {
-        fold_set_boundary(&c->fold, e->clock_ms * NS_PER_MS, c->n_unwritten);
-    }
 }
 
 void collector_flush(struct collector *c) {
@@ -394,10 +377,6 @@ static void finish_target(struct collector *c, struct target *t) {
     gather_records(c, t);
     collector_flush(c);
     facts_target_last(c, t, end);
-    if (c->matchers.totals) {
-        totals_end_process(c->matchers.totals,
-                           t->index); /* in the order of the file: behind its events, with its PROCESS_END */
-    }
     facts_survivors(c, t);
     facts_count(c, t);
     target_forget_blocks(t);

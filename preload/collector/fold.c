@@ -21,9 +21,13 @@ enum {
     ATTEMPTS = 16, /* names */
 };
 
-void fold_init(struct fold *f, const struct fold_place *place, const struct fold_sources *from, uint64_t sample_bytes) {
-    *f = (struct fold){.place = *place, .from = *from, .to.fd = -1};
+void fold_init(struct fold *f, const struct fold_place *place, struct trace_writer *writer, struct matcher_space *matchers,
+               uint64_t sample_bytes) {
+    *f = (struct fold){.place = *place, .to.fd = -1};
+    f->from = (struct fold_sources){.writer = writer, .infos = &matchers->infos, .stacks = &matchers->stacks};
     totals_init(&f->totals, sample_bytes);
+    matchers->totals = place->limit_bytes ? &f->totals : NULL;
+    matchers->stacks.are_kept = place->limit_bytes != 0;
 }
 
 /* Drop the file that is being made, as far as it is. */
@@ -49,11 +53,6 @@ void fold_free(struct fold *f) {
     totals_free(&f->totals);
 }
 
-void fold_note_start(struct fold *f, uint64_t start_ns) {
-    f->first_ns = f->has_first ? f->first_ns : start_ns;
-    f->has_first = true;
-}
-
 /* ---- when ---- */
 
 /* How large the file may become before it is folded. */
@@ -67,12 +66,12 @@ uint64_t fold_bytes_over(const struct fold *f) {
     return trigger_bytes(f) > f->place.limit_bytes ? f->folded_bytes : 0;
 }
 
-bool fold_wants_boundary(const struct fold *f) {
+static bool wants_boundary(const struct fold *f) {
     uint64_t middle = f->folded_bytes + (trigger_bytes(f) - f->folded_bytes) / 2;
     return f->place.limit_bytes != 0 && f->boundary.off == 0 && f->from.writer->end_off >= middle;
 }
 
-void fold_set_boundary(struct fold *f, uint64_t end_ns, uint64_t n_unwritten) {
+static void set_boundary(struct fold *f, uint64_t end_ns, uint64_t n_unwritten) {
     struct fold_boundary *b = &f->boundary;
     b->off = f->from.writer->end_off;
     b->n_infos = f->totals.n_infos;
@@ -80,6 +79,17 @@ void fold_set_boundary(struct fold *f, uint64_t end_ns, uint64_t n_unwritten) {
     b->n_unwritten = n_unwritten;
     b->totals.ready.n = 0;
     totals_write(&f->totals, (struct totals_span){.from_ns = f->first_ns, .to_ns = end_ns}, &b->totals);
+}
+
+bool fold_end_block(struct fold *f, const struct encoder *e, uint64_t n_unwritten, bool has_records) {
+    enum { NS_PER_MS = 1000000 };
+    f->first_ns = f->has_first ? f->first_ns : e->start_ns;
+    f->has_first = true;
+    if (has_records || !wants_boundary(f)) {
+        return false;
+    }
+    set_boundary(f, e->clock_ms * NS_PER_MS, n_unwritten);
+    return true;
 }
 
 static bool is_due(const struct fold *f) {

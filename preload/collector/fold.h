@@ -23,8 +23,7 @@
 #include "attributes.h"
 #include "encoder.h"
 #include "fold_records.h"
-#include "info_table.h"
-#include "stack_table.h"
+#include "matcher.h"
 #include "totals.h"
 #include "trace_writer.h"
 
@@ -78,18 +77,17 @@ struct fold {
     uint64_t retry_off;
 };
 
-/* place  its limit and name stay the caller's; limit_bytes 0: nothing of the rest is called */
-void fold_init(struct fold *f, const struct fold_place *place, const struct fold_sources *from, uint64_t sample_bytes);
+/* Begin, before the first event; with a limit the matchers remember from here on what a fold needs.
+ *
+ * place  its name and descriptor stay the caller's
+ * Memory  fold_free(), before the matchers' */
+void fold_init(struct fold *f, const struct fold_place *place, struct trace_writer *writer, struct matcher_space *matchers,
+               uint64_t sample_bytes);
 void fold_free(struct fold *f);
 
-/* The first event block begins. */
-void fold_note_start(struct fold *f, uint64_t start_ns);
-
-/* Between two EVENTS blocks: should the boundary be here? Then the next block has to be a checkpoint. */
-bool fold_wants_boundary(const struct fold *f);
-
-/* It is here. end_ns: time of the last event; n_unwritten: events so far that are not in the file. */
-void fold_set_boundary(struct fold *f, uint64_t end_ns, uint64_t n_unwritten);
+/* An EVENTS block, still in the encoder, has been appended, or could not be. n_unwritten: events so far that are not in the file; has_records: some wait that
+ * later events need. Returns whether the boundary is behind it: then the next block has to be a checkpoint. */
+bool fold_end_block(struct fold *f, const struct encoder *e, uint64_t n_unwritten, bool has_records);
 
 /* Do a piece of what is to be done. Returns how many of the unwritten events are in the totals now: not 0 only when a fold has been completed. */
 uint64_t fold_step(struct fold *f);

@@ -29,6 +29,9 @@ void target_start(struct target *t, uint32_t index) {
     t->log.process = index;
     t->started_ns = clock_mono_ns();
     t->is_started = true;
+    if (t->matcher.space->totals) {
+        totals_start_process(t->matcher.space->totals, index, t->log.origin.inherited_bytes);
+    }
 }
 
 void target_free(struct target *t) {
@@ -82,6 +85,9 @@ void target_drop_forks(struct target *t, uint64_t patience_ns) {
 }
 
 void target_forget_blocks(struct target *t) {
+    if (t->matcher.space->totals) { /* in the order of the file: behind its events, with its PROCESS_END */
+        totals_end_process(t->matcher.space->totals, t->index);
+    }
     live_map_free(&t->matcher.live);
     forks_release(t->inherited_memory_bytes);
     t->inherited_memory_bytes = 0;

@@ -541,12 +541,10 @@ def tree(fold=(), **options):
 def write_corpus(directory):
     os.makedirs(directory, exist_ok=True)
     cut = small(events_per_block=50, blocks_per_checkpoint=2)
-    folded = small_events(events_per_block=30, blocks_per_checkpoint=2)
-    folded_stored = small_events(level=0)
-    for w in (folded, folded_stored):
-        w.fold()
-        more_events(w)
-        w.end()
+    folded = small_events(level=0)
+    folded.fold()
+    more_events(folded)
+    folded.end()
     empty = TraceWriter()
     empty.start()
     empty.end()
@@ -554,8 +552,7 @@ def write_corpus(directory):
         "small.seep": small().image(),
         "tree.seep": tree().image(),
         "folded.seep": folded.image(),
-        "folded-stored.seep": folded_stored.image(),
-        "folded-tree.seep": tree(fold=(2, 4), level=0).image(),
+        "folded-tree.seep": tree(fold=(2, 4)).image(),
         "sampled.seep": small(sample_bytes=4096, level=0).image(),  # not compressed: flips reach interval and sizes
         "many-blocks.seep": small(events_per_block=20, blocks_per_checkpoint=4).image(),
         "cut.seep": cut.image()[:-150],

@@ -144,9 +144,9 @@ def test_folded(tap, reader):
                f"folded before events {fold}: all figures as in the model", wrong or (got["total"], m.peak, err))
         tap.ok(got["n_folded"] == fold[-1] and got["n_events"] == len(m.events) and got["is_complete"] == 1 and got["n_missing"] == 0,
                f"folded before events {fold}: it is said how many", got["n_folded"])
-    for moments in ((1,), (2,), (3,), (4,), (5,), (1, 2, 3, 4, 5)):
-        for pid in ((), ("42",), ("43",)):
-            want, _, _ = reader.dump(trace_write.tree().image(), *pid)
+    for pid in ((), ("42",), ("43",)):
+        want, _, _ = reader.dump(trace_write.tree().image(), *pid)
+        for moments in ((1,), (2,), (3,), (4,), (5,), (1, 2, 3, 4, 5)):
             got, _, err = reader.dump(trace_write.tree(fold=moments).image(), *pid)
             wrong = [(k, got[k], want[k]) for k in ("processes", "total", "n_frees", "n_events", "n_missing", "n_unmatched")
                      if got[k] != want[k]]

@@ -352,7 +352,7 @@ class Decoder:
         times = []
         while r.left():
             events, more = r.varint(), r.varint()
-            check(len(times) + events < n, "time behind the last event")
+            check(len(times) + events <= n, "time behind the block")
             times.extend([ms] * events)
             ms += more
         times.extend([ms] * (n - len(times)))

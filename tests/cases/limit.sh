@@ -203,34 +203,6 @@ case_no_place_for_the_new_file() { # 120 s
     python3 "$LIB/compare_books.py" books report.json --module random_threads || fail "the report is wrong"
 }
 
-# A disk on which the trace has room, and for a while a second file has not. Root mounts it where everybody sees it, others where only the case does.
-case_full_disk() { # 120 s
-    mkdir small
-    if [ "$(id -u)" != 0 ]; then
-        unshare --map-root-user --mount true 2>/dev/null || skip "mounting is not allowed here"
-        exec unshare --map-root-user --mount bash -c 'set -euo pipefail; . "$ROOT/tests/lib/case.sh"; . "$ROOT/tests/cases/limit.sh"; case_full_disk'
-    fi
-    mount -t tmpfs -o size=64m none small || skip "mounting is not allowed here"
-    trap 'umount -l small 2>/dev/null || true; end_of_case' EXIT
-    background log env BOOKS="$PWD/books" "$SEEP" run --limit 8M --ring 4M -o small/a.seep -- "$TARGETS/random_threads" 2 5000000 5
-    until [ "$(stat -c %s small/a.seep 2>/dev/null || echo 0)" -gt 2000000 ]; do
-        [ -d "/proc/$background_pid" ] || fail "it is over already"
-    done
-    dd if=/dev/zero of=small/ballast bs=64k 2>/dev/null || true
-    truncate -s -8M small/ballast # 5M for the trace up to its first fold, which needs 3.5M
-    not_folded() {
-        report_json small/a.seep >running.json 2>/dev/null
-        [ "$(json running.json '.trace.lost[] | select(.kind == "not-folded") | .count')" -gt 0 ]
-    }
-    later 60 not_folded
-    rm small/ballast
-    status_of 0 wait "$background_pid"
-    folded small/a.seep
-    [ "$(json report.json '.trace.lost[] | select(.kind == "not-folded") | .text')" != "" ] || fail "it is not said"
-    [ "$(json report.json .trace.lost_events)" = 0 ] || fail "events were lost"
-    python3 "$LIB/compare_books.py" books report.json --module random_threads || fail "the report is wrong"
-}
-
 case_rights() { # the new file has those of the trace
     background log "$SEEP" run --limit 1M -o a.seep -- "$TARGETS/random_threads" 1 6000000 3
     later 10 test -s a.seep

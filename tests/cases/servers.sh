@@ -422,7 +422,7 @@ StartServers 3
 MinSpareServers 2
 MaxSpareServers 4
 MaxRequestWorkers 8
-MaxConnectionsPerChild 200
+MaxConnectionsPerChild 60
 ScriptAlias /cgi/ $PWD/cgi/
 DirectoryIndex index.html
 $user
@@ -464,7 +464,7 @@ apache_prefork() {
     fi
     # shellcheck disable=SC2046
     they_are_all_there $(cat traced.master traced.children)
-    [ "$(wc -l <traced.children)" -ge 10 ] || fail "hardly any children"
+    [ "$(wc -l <traced.children)" -ge 6 ] || fail "hardly any children"
     [ "$(end_of "$(cat traced.master)")" = 'exit 0' ] || fail "the master: $(end_of "$(cat traced.master)")"
 }
 

@@ -135,3 +135,36 @@ case_limit() { # 3600 s
     [ "$(json report.json .trace.lost_events)" = 0 ] || fail "events were lost"
     python3 "$LIB/compare_books.py" books report.json --module random_threads || fail "the report is wrong"
 }
+
+# A disk on which the trace has room, and for a while a second file has not. Root mounts it where everybody sees it, others where only the case does.
+grown_to() { # BYTES
+    until [ "$(stat -c %s small/a.seep 2>/dev/null || echo 0)" -gt "$1" ]; do
+        [ -d "/proc/$background_pid" ] || fail "it is over already"
+    done
+}
+
+case_full_disk_in_a_fold() { # 300 s
+    # shellcheck source=/dev/null
+    . "$ROOT/tests/cases/limit.sh"
+    mkdir small
+    if [ "$(id -u)" != 0 ]; then
+        unshare --map-root-user --mount true 2>/dev/null || skip "mounting is not allowed here"
+        exec unshare --map-root-user --mount bash -c 'set -euo pipefail; . "$ROOT/tests/lib/case.sh"; . "$ROOT/tests/cases/soak.sh"; case_full_disk_in_a_fold'
+    fi
+    mount -t tmpfs -o size=128m none small || skip "mounting is not allowed here"
+    trap 'umount -l small 2>/dev/null || true; end_of_case' EXIT
+    background log env BOOKS="$PWD/books" "$SEEP" run --limit 16M --ring 2M -o small/a.seep -- "$TARGETS/random_threads" 2 8000000 5
+    grown_to 2000000
+    # 16M stay: 13M for the trace up to its first fold, which needs 7M. Then the program stands still until there is room again.
+    fallocate -l $(($(stat -f -c '%a * %S' small) - (16 << 20))) small/ballast
+    grown_to 15400000
+    program=$(pgrep -P "$background_pid" -x random_threads)
+    kill -STOP "$program"
+    rm small/ballast
+    kill -CONT "$program"
+    status_of 0 wait "$background_pid"
+    folded small/a.seep
+    [ "$(json report.json '.trace.lost[] | select(.kind == "not-folded") | .text')" != "" ] || fail "it is not said"
+    [ "$(json report.json .trace.lost_events)" = 0 ] || fail "events were lost"
+    python3 "$LIB/compare_books.py" books report.json --module random_threads || fail "the report is wrong"
+}

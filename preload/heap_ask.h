@@ -17,7 +17,8 @@
 
 struct config;
 
-/* Find out who the program's allocator is and how to ask it. Context: once, from the constructor */
+/* Find out who the program's allocator is and how to ask it. Context: once, from the constructor:
+ * at exit a filter may forbid to look */
 void heap_ask_init(const struct config *config);
 
 /* A block is about to be allocated for which the allocator rounds the size up to the alignment before it looks for room: glibc's only in pvalloc().

@@ -185,6 +185,14 @@ static long clone_silent(void) {
     return call(SYS_clone, 0, 0, 0, 0);
 }
 
+/* The same. A handler of the host must not run in the copy: it keeps all signals blocked, and what it starts does, too. */
+static long clone_undisturbed(sigset_t *before) {
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, before);
+    return clone_silent();
+}
+
 /* In the child: have a grandchild run the program and go. */
 static _Noreturn void run_detached(const char *path, char *const argv[], int keep_fd, int other_fd) {
     long pid = clone_silent();
@@ -199,11 +207,8 @@ static _Noreturn void run_detached(const char *path, char *const argv[], int kee
 
 int sys_spawn_detached(const char *path, char *const argv[], int keep_fd, int other_fd) {
     int saved = errno;
-    /* A handler of the host must not run in the copies: they keep all signals blocked, the program started too. */
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    long pid = clone_silent();
+    sigset_t before;
+    long pid = clone_undisturbed(&before);
     if (pid == 0) {
         run_detached(path, argv, keep_fd, other_fd);
     }
@@ -247,14 +252,12 @@ static void await_copy(pid_t pid, uint64_t ns) {
 
 int sys_ask_copy(void (*answer)(void *context), void *context, uint64_t ns) {
     int saved = errno;
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    long pid = clone_silent();
+    sigset_t before;
+    long pid = clone_undisturbed(&before);
     if (pid == 0) {
         run_copy(answer, context);
     }
-    int result = pid < 0 ? -errno : 0;
+    int result = pid < 0 ? (int)pid : 0;
     if (pid > 0) {
         await_copy((pid_t)pid, ns);
     }

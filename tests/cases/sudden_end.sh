@@ -103,14 +103,18 @@ is_complete() { # TRACE
 
 # The kernel ends what takes too much memory of a container; the collector lives in there as well.
 case_memory_limit_of_a_container() { # 90 s
-    local group status=0
+    local status=0
     if [ -w /sys/fs/cgroup/cgroup.procs ]; then
         group=/sys/fs/cgroup/seep-case-$$
         mkdir "$group" 2>/dev/null && echo 96M 2>/dev/null >"$group/memory.max"
     else
         group=/sys/fs/cgroup/memory/seep-case-$$
         mkdir "$group" 2>/dev/null && echo 96M 2>/dev/null >"$group/memory.limit_in_bytes"
-    fi || skip "no control group for memory can be made here"
+    fi || {
+        rmdir "$group" 2>/dev/null || true
+        skip "no control group for memory can be made here"
+    }
+    trap 'end_of_case; rmdir "$group" 2>/dev/null || true' EXIT
     # shellcheck disable=SC2016
     (ulimit -c 0 && exec sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" \
         env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle 1000000 memory) || status=$?

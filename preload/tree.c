@@ -128,29 +128,41 @@ static bool is_other_namespace(const struct ring_header *header) {
     return own && own != header->pid_namespace;
 }
 
-/* Map the start of the first process's ring: header and joins. NULL if it is not there, or nobody reads it any more. */
+/* Its joins lie within the file, and what is said of them can be. */
+static bool has_joins(const struct ring_header *header, uint64_t file_bytes) {
+    const struct ring_region *joins = &header->joins;
+    return memcmp(header->magic, RING_MAGIC, sizeof header->magic) == 0 && header->version == RING_VERSION &&
+           joins->unit_bytes == sizeof(struct ring_join) && joins->cap && joins->cap <= RING_JOINS &&
+           joins->off < file_bytes && (file_bytes - joins->off) / joins->unit_bytes >= joins->cap;
+}
+
+static struct ring_header *map_start(int fd, size_t bytes) {
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* Map the start of the first process's ring, header and joins: all of it may be more than RLIMIT_AS allows here. NULL if it is not there, or nobody
+ * reads it any more. */
 static struct ring_header *map_first(const char *path, size_t *bytes) {
-    struct ring_header *header = MAP_FAILED;
+    struct ring_header *header = NULL;
     struct stat st;
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size >= sizeof *header) {
-        *bytes = (size_t)st.st_size;
-        header = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+        header = map_start(fd, sizeof *header);
+    }
+    if (header) {
+        const struct ring_region *joins = &header->joins;
+        bool is_good = has_joins(header, (uint64_t)st.st_size);
+        *bytes = is_good ? joins->off + (size_t)joins->unit_bytes * joins->cap : 0;
+        munmap(header, sizeof *header);
+        header = is_good ? map_start(fd, *bytes) : NULL;
     }
     if (fd >= 0) {
         close(fd);
     }
-    if (header == MAP_FAILED) {
-        return NULL;
-    }
-    const struct ring_region *joins = &header->joins;
-    bool is_good = memcmp(header->magic, RING_MAGIC, sizeof header->magic) == 0 && header->version == RING_VERSION &&
-                   joins->unit_bytes == sizeof(struct ring_join) && joins->cap && joins->cap <= RING_JOINS &&
-                   joins->off < *bytes && (*bytes - joins->off) / joins->unit_bytes >= joins->cap &&
-                   !is_other_namespace(header) && tree_is_read(header);
-    if (!is_good) {
+    if (header && (is_other_namespace(header) || !tree_is_read(header))) {
         munmap(header, *bytes);
-        return NULL;
+        header = NULL;
     }
     return header;
 }

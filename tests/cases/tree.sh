@@ -310,6 +310,16 @@ case_scrubbed_environment() {
     [ -s sorted ] || fail "it did not work"
 }
 
+# A server that limits what it runs (dovecot: 256 MB), itself without a limit, so that its ring is larger than all that they may map.
+case_limited_programs() {
+    for kib in 262144 100000; do
+        rm -f a.seep
+        "$SEEP" run -o a.seep -- sh -c "ulimit -v $kib; ulimit -d $kib; sort /etc/passwd >sorted" 2>err || fail "exit status $?"
+        all_told a.seep
+        [ "$(processes a.seep 'select(.command == "sort /etc/passwd") | .exit')" = 0 ] || fail "$kib: $(processes a.seep .command)"
+    done
+}
+
 # not_traced N NOTE COMMAND…: N programs that it runs do not come to the tree; the note says which, and why.
 not_traced() {
     local n=$1 note=$2

@@ -207,6 +207,7 @@ enum ring_run_why {
     RING_RUN_OTHER_OPTIONS = 2, /* its SEEP_OPTIONS is not the tree's */
     RING_RUN_OTHER_USER = 4,    /* the user is not the one that this ring belongs to */
     RING_RUN_OTHER_ROOT = 8,    /* chroot() has been called */
+    RING_RUN_SECURE = 16, /* real and effective user or group differ: LD_PRELOAD is ignored, as of a set-user-ID program */
 };
 
 /* A program that this process, or a vfork child of it, is running; it is to join by exec. */

@@ -31,6 +31,10 @@ static bool is_other_root(void) {
     return root.inode && find_root(&st) && (st.st_dev != root.device || st.st_ino != root.inode);
 }
 
+static bool is_secure(void) {
+    return getuid() != geteuid() || getgid() != getegid();
+}
+
 /* The end of a long name says more than its start. */
 static void copy_name(char *to, size_t cap, const char *name) {
     size_t n = name ? strlen(name) : 0;
@@ -47,7 +51,7 @@ static struct ring_run *note(const char *program, char *const *env, int pid, uin
         run->pid = (uint32_t)pid;
         run->since_ns = since_ns;
         run->why = tree_why_not(env) | (geteuid() != ring->uid ? (uint32_t)RING_RUN_OTHER_USER : 0) |
-                   (is_other_root() ? (uint32_t)RING_RUN_OTHER_ROOT : 0);
+                   (is_other_root() ? (uint32_t)RING_RUN_OTHER_ROOT : 0) | (is_secure() ? (uint32_t)RING_RUN_SECURE : 0);
         copy_name(run->program, sizeof run->program, program);
         atomic_store_explicit(&run->state, RING_RUN_UNDER_WAY, memory_order_release);
     } else if (is_wanted) {

@@ -64,6 +64,9 @@ static const char *obstacle(const struct ring_run *run, bool lives) {
     if (run->why & RING_RUN_OTHER_OPTIONS) {
         return "its SEEP_OPTIONS is another one";
     }
+    if (run->why & RING_RUN_SECURE) {
+        return "its real and effective user or group differ, so the dynamic linker ignores LD_PRELOAD";
+    }
     const char *of_file = lives ? program_file_obstacle(running) : NULL;
     if (!of_file && run->program[0] == '/') {
         of_file = program_file_obstacle(run->program);

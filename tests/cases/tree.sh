@@ -371,6 +371,8 @@ case_programs_out_of_reach() {
         cp "$TARGETS/static_program" .
         not_traced 1 '/static_program is not traced: it was run in another root directory' chroot "$PWD" /static_program
         not_traced 1 '/usr/bin/true is not traced: it was run as another user' setpriv --reuid=65534 --clear-groups /usr/bin/true
+        not_traced 1 '/usr/bin/true is not traced: its real and effective user or group differ, so the dynamic linker ignores LD_PRELOAD' \
+            setpriv --ruid=65534 /usr/bin/true
     fi
 }
 

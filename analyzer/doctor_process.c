@@ -212,9 +212,33 @@ static bool is_elsewhere(pid_t pid) {
            (root.st_dev != its_root.st_dev || root.st_ino != its_root.st_ino);
 }
 
+static bool read_link(char target[PATH_MAX], pid_t pid, const char *name) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    ssize_t n = readlink(path, target, PATH_MAX - 1);
+    target[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+/* Has it called chroot() itself, as servers do to lock themselves up? Then its program, which is older, lies outside of its root. */
+static bool has_left_for(char root[PATH_MAX], pid_t pid) {
+    char executable[PATH_MAX], ours[PATH_MAX], its[PATH_MAX];
+    if (!read_link(root, pid, "root") || !read_link(executable, pid, "exe") || !read_link(ours, getpid(), "ns/mnt") ||
+        !read_link(its, pid, "ns/mnt") || strcmp(ours, its) != 0) {
+        return false;
+    }
+    size_t n = strlen(root);
+    return n > 1 && (strncmp(executable, root, n) != 0 || executable[n] != '/');
+}
+
 static void check_place(struct findings *findings, const struct process_view *view) {
-    char root[64] = "";
-    if (is_elsewhere(view->pid)) {
+    char left_for[PATH_MAX], root[64] = "";
+    if (has_left_for(left_for, view->pid)) {
+        findings_add(
+            findings, FINDING_NOTE, "mount-namespace", NULL,
+            "it has called chroot() since its start (its root is %s): libseep.so is loaded and the trace made before",
+            left_for);
+    } else if (is_elsewhere(view->pid)) {
         findings_add(findings, FINDING_NOTE, "mount-namespace",
                      "start it anew from where it lives, with seep's files there",
                      "it lives in another mount namespace or behind chroot, as in a container");
@@ -298,12 +322,22 @@ static bool is_nameless(const char *path) {
     return strncmp(path, "/memfd:", 7) == 0 || strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/SYSV", 5) == 0;
 }
 
+/* Where a mapped file can be opened: below the root of the process, as in a container; or, of one that has called chroot(), by the path as it stands,
+ * since /proc/PID/maps has that from our root where it can be reached from there. */
+static bool find_mapped_file(char path[PATH_MAX], const struct process_view *view, const struct mapped_file *file) {
+    struct stat st;
+    int n = snprintf(path, PATH_MAX, "/proc/%d/root%s", (int)view->pid, file->path);
+    if (n < PATH_MAX && stat(path, &st) == 0 && st.st_ino == file->inode) {
+        return true;
+    }
+    n = snprintf(path, PATH_MAX, "%s", file->path);
+    return n < PATH_MAX && stat(path, &st) == 0 && st.st_ino == file->inode;
+}
+
 static void check_mapped_file(struct findings *findings, const struct process_view *view, const struct mapped_file *file) {
     char path[PATH_MAX];
-    struct stat st;
     struct allocator_scan scan;
-    int n = snprintf(path, sizeof path, "/proc/%d/root%s", (int)view->pid, file->path);
-    if (n >= PATH_MAX || stat(path, &st) != 0 || st.st_ino != file->inode) {
+    if (!find_mapped_file(path, view, file)) {
         findings_add(findings, FINDING_NOTE, "library-gone", NULL,
                      "%s was replaced or removed since it was loaded, and not looked at", file->path);
         return;

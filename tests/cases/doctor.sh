@@ -405,6 +405,22 @@ case_running_with_libraries_opened() {
     has text 'libc.*is loaded 2 times'
 }
 
+# The libraries of one that has locked itself up are where they were.
+case_running_in_a_bare_root() {
+    local apart=()
+    [ "$(id -u)" = 0 ] || apart=(unshare --map-root-user)
+    mkdir jail
+    gcc -shared -fPIC -fno-builtin -Wl,-Bsymbolic -o symbolic.so "$ROOT/tests/targets/lib_bump.c"
+    background log "${apart[@]}" "$PYTHON" -c \
+        'import ctypes, os, time; ctypes.CDLL("./symbolic.so"); os.chroot("jail"); print("ready", flush=True); time.sleep(60)'
+    later 10 grep -q . log
+    grep -q ready log || skip "chroot is not allowed here: $(tail -1 log)"
+    says 1 note:mount-namespace ok:libseep problem:symbolic-allocator -- "$background_pid"
+    has text "called chroot.* root is $PWD/jail"
+    has_not found library-gone
+    traceable true
+}
+
 case_process_that_may_not_be_looked_at() {
     background log sleep 60
     stop "$background_pid" KILL

@@ -170,6 +170,18 @@ static bool is_in_parents_namespace(void) {
     return getppid() != 0;
 }
 
+/* Into its parent's log, and of the first one only: a server may fork without end. */
+static void tell_untraced_child(int error) {
+    char note[192];
+    struct text text = text_over(note, sizeof note);
+    if (atomic_load(&ring->lost[RING_LOST_UNTRACED_FORKS]) == 0) {
+        text_add(&text, "fork: a child is not traced: making its ring beside the trace failed: ");
+        text_add(&text, sys_error_text(error));
+        text_add(&text, "; have the trace where it may write and there is room");
+        ring_log_append(RING_LOG_NOTE, clock_before(), note, (uint32_t)text.n + 1, NULL, 0);
+    }
+}
+
 /* All that come by a function are seen here, so that a child that allocates nothing before it execs is there too; what is cloned by an instruction
  * is seen by the wiped memory alone (and before Linux 4.14 not at all). */
 void lifecycle_in_fork_child(void) {
@@ -180,10 +192,14 @@ void lifecycle_in_fork_child(void) {
         return; /* a hook was here first: a handler of the host's that runs before this one allocated */
     }
     uint64_t number = sys_mono_ns();
-    if (tree_has_place() && is_in_parents_namespace() && tree_is_read(ring) && name_ring(number) &&
-        tree_join_as_child(ring_path, number, fill_ring)) {
+    bool is_wanted = tree_has_place() && is_in_parents_namespace() && tree_is_read(ring) && name_ring(number);
+    int error = is_wanted ? tree_join_as_child(ring_path, number, fill_ring) : 0;
+    if (is_wanted && error == 0) {
         atomic_store(sentinel, 1);
         return;
+    }
+    if (error != 0) {
+        tell_untraced_child(error);
     }
     tree_give_place_back();
     atomic_store(sentinel, 0);

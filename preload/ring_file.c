@@ -257,7 +257,7 @@ static void use_ring(struct ring_header *header, uint64_t bytes) {
     ring_chunks = (struct ring_chunk *)((char *)header + header->chunks.off);
 }
 
-bool ring_replace(const char *path) {
+int ring_replace(const char *path) {
     int saved = errno;
     struct ring_header *parent = ring;
     uint64_t bytes = mapped_bytes, backed[] = {backed_slots_bytes, backed_log_bytes, backed_nodes_bytes};
@@ -265,11 +265,11 @@ bool ring_replace(const char *path) {
     atomic_store(&backed_log_bytes, 0);
     atomic_store(&backed_nodes_bytes, 0);
     int fd = ring_create(path, events_wanted_bytes, parent->is_clock_tsc, parent->is_quiet);
-    bool is_made = fd >= 0 && copy_nodes(parent, fd);
+    int result = fd < 0 ? fd : copy_nodes(parent, fd) ? 0 : -ENOSPC;
     if (fd >= 0) {
         close(fd);
     }
-    if (is_made) {
+    if (result == 0) {
         parent_ring = parent;
         parent_bytes = bytes;
     } else {
@@ -282,7 +282,7 @@ bool ring_replace(const char *path) {
         atomic_store(&backed_nodes_bytes, backed[2]);
     }
     errno = saved;
-    return is_made;
+    return result;
 }
 
 uint32_t ring_parent_collector(void) {

@@ -37,8 +37,8 @@ void ring_discard(const char *path);
 void ring_divert(void);
 
 /* In a fork child: make a ring of its own at path, of the same size, with the nodes of its parent's, and go on with that. The parent's stays mapped
- * until ring_forget_parent(). Returns false, with nothing changed, if it cannot be. Context: no other thread, async-signal-safe */
-MUST_CHECK bool ring_replace(const char *path);
+ * until ring_forget_parent(). Returns 0, or a negative error with nothing changed. Context: no other thread, async-signal-safe */
+MUST_CHECK int ring_replace(const char *path);
 void ring_forget_parent(void);
 
 /* Of the parent's ring: its collector, and its slots in use. Context: between the two */

@@ -99,11 +99,11 @@ void tree_give_place_back(void) {
     }
 }
 
-bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)(bool is_forked)) {
+int tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)(bool is_forked)) {
     struct ring_join *join = place;
     place = NULL;
-    bool is_made = ring_replace(ring_path);
-    if (is_made) {
+    int result = ring_replace(ring_path);
+    if (result == 0) {
         atomic_store_explicit(&ring->collector_pid, ring_parent_collector(), memory_order_relaxed);
         thread_states_begin_child();
         modules_begin_child();
@@ -112,12 +112,12 @@ bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring
         thread_states_log_cuts(mark_stamp);
         atomic_store(&ring->collector_state, RING_COLLECTOR_RUNNING);
     }
-    if (!fill(join, number, is_made ? RING_JOIN_READY : RING_JOIN_FAILED) && is_made) {
+    if (!fill(join, number, result == 0 ? RING_JOIN_READY : RING_JOIN_FAILED) && result == 0) {
         unlink(ring_path);
-        is_made = false;
+        result = -ETIMEDOUT;
     }
     ring_forget_parent();
-    return is_made;
+    return result;
 }
 
 /* ---- exec ---- */

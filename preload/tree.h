@@ -30,9 +30,9 @@ bool tree_has_place(void);
 /* In a child that will not be traced: nobody need wait for it. */
 void tree_give_place_back(void);
 
-/* In the child: make its ring. ring_path: where; number: the second one in its name; fill: what says in it who is traced. Returns false if
- * it cannot be made, and nothing is traced then. Context: async-signal-safe, no other thread */
-MUST_CHECK bool tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)(bool is_forked));
+/* In the child: make its ring. ring_path: where; number: the second one in its name; fill: what says in it who is traced. Returns 0, or a negative
+ * error, and nothing is traced then. Context: async-signal-safe, no other thread */
+MUST_CHECK int tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)(bool is_forked));
 
 /* A program started by exec: whether the tree whose first ring is that file is being collected. */
 bool tree_is_open(const char *first_ring);

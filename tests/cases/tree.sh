@@ -211,6 +211,26 @@ SH
 }
 
 # A child that shares memory is none; programs that it runs come by exec.
+# named -u: a server gives up the right to write where the trace is, and forks then. Once a process, the note says what is in the way.
+case_children_that_may_not_write() {
+    local drop='os.setuid(65534)'
+    [ "$(id -u)" = 0 ] || drop='os.chmod(".", 0o555)'
+    "$SEEP" run -o a.seep -- "$PYTHON" -c "import os
+$drop
+for i in range(3):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(3)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3" 2>err || fail "exit status $?: $(cat err)"
+    chmod 755 .
+    report_json a.seep >report.json 2>report.err
+    [ "$(json report.json '[.trace.lost[] | select(.count != 0) | [.kind, .count]]' | tr -d ' \n')" = '[["untraced-forks",3]]' ] ||
+        fail "lost: $(json report.json .trace.lost)"
+    [ "$(json report.json '[.trace.notes[].text | select(startswith("fork: "))] | length')" = 1 ] || fail "$(json report.json .trace.notes)"
+    has report.json 'fork: a child is not traced: making its ring beside the trace failed: Permission denied'
+    no_leftovers
+}
+
 case_clone_as_vfork() {
     "$SEEP" run -o a.seep -- "$TARGETS/cloned" clone-vm >out 2>err || fail "exit status $?"
     all_told a.seep

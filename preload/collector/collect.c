@@ -369,8 +369,11 @@ static void take_joins(struct collector *c) {
 
 static void finish_target(struct collector *c, struct target *t) {
     struct process_end end = {.kind = TRACE_END_EXEC};
-    if (!t->has_execed && !runs_have_own(&t->ring)) {
+    uint64_t other_since_ns = runs_own_since(&t->ring);
+    if (!t->has_execed && !other_since_ns) {
         end = process_watch_end(&t->watch, t->ring.header);
+    } else if (!t->end_mono_ns) {
+        t->end_mono_ns = other_since_ns;
     }
     ring_reader_observe_dead(&t->reader);
     drain(c, t, true);

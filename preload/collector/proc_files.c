@@ -110,6 +110,23 @@ bool proc_find_mapped(uint32_t pid, uint64_t start, char *path, size_t cap) {
     return is_found;
 }
 
+bool proc_has_unmapped(uint32_t pid, const char *text) {
+    char name[64], *line = NULL;
+    size_t line_bytes = 0, n_lines = 0;
+    bool is_there = false;
+    snprintf(name, sizeof name, "/proc/%" PRIu32 "/maps", pid);
+    FILE *maps = fopen(name, "re");
+    while (maps && !is_there && getline(&line, &line_bytes, maps) > 0) {
+        is_there = strstr(line, text) != NULL;
+        n_lines++;
+    }
+    free(line);
+    if (maps) {
+        fclose(maps);
+    }
+    return n_lines > 0 && !is_there;
+}
+
 void proc_read_thread_name(uint32_t pid, uint32_t tid, char name[PROC_NAME_BYTES]) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%" PRIu32 "/task/%" PRIu32 "/comm", pid, tid);

@@ -27,6 +27,9 @@ bool proc_read_memory(uint32_t pid, uint64_t *resident_bytes, uint64_t *peak_byt
 /* The path of the file whose mapping begins at start, as the process sees it. Returns false where there is none, or it cannot be known any more. */
 bool proc_find_mapped(uint32_t pid, uint64_t start, char *path, size_t cap);
 
+/* True where its mappings can be read, and no path among them has that text. */
+bool proc_has_unmapped(uint32_t pid, const char *text);
+
 /* The thread's name, empty where unknown. */
 void proc_read_thread_name(uint32_t pid, uint32_t tid, char name[PROC_NAME_BYTES]);
 

@@ -7,6 +7,7 @@
 
 #include "collect.h"
 #include "facts.h"
+#include "proc_files.h"
 #include "program_file.h"
 
 #define NS_PER_S     1000000000ull
@@ -33,14 +34,14 @@ static uint32_t n_used(const struct ring_map *ring) {
     return n < ring->cap_runs ? n : ring->cap_runs;
 }
 
-bool runs_have_own(const struct ring_map *ring) {
+uint64_t runs_own_since(const struct ring_map *ring) {
     for (uint32_t i = 0; i < n_used(ring); i++) {
         if (atomic_load_explicit(&ring->runs[i].state, memory_order_acquire) == RING_RUN_UNDER_WAY &&
             ring->runs[i].pid == ring->pid) {
-            return true;
+            return ring->runs[i].since_ns;
         }
     }
-    return false;
+    return 0;
 }
 
 static bool is_dead(uint32_t pid) {
@@ -101,6 +102,15 @@ static void tell(struct collector *c, struct target *t, const struct ring_run *r
     }
 }
 
+static void note_own(struct target *t, const struct ring_run *run) {
+    char ring_name[32];
+    snprintf(ring_name, sizeof ring_name, ".ring-%" PRIu32 "-", run->pid);
+    if (run->pid == t->ring.pid && !t->is_finished && proc_has_unmapped(run->pid, ring_name)) {
+        t->has_execed = true;
+        t->end_mono_ns = run->since_ns;
+    }
+}
+
 /* Whether it is decided what has become of a run. */
 static bool decide(struct collector *c, struct target *t, const struct ring_run *run, uint32_t i) {
     uint64_t age_ns = clock_mono_ns() - run->since_ns, *dead = &t->runs.dead[i / RUNS_BITS], bit = 1ull << i % RUNS_BITS;
@@ -121,6 +131,7 @@ static bool decide(struct collector *c, struct target *t, const struct ring_run 
     const char *why = obstacle(run, true);
     if (why || age_ns >= PATIENCE_NS) {
         tell(c, t, run, why);
+        note_own(t, run);
         return true;
     }
     return false;

@@ -4,6 +4,9 @@
  * since then is that program. One that has ended without, or lives on and shows why it cannot come, or has not come for a long time, is not traced: it is
  * counted, and a note says which program it was. Of why, what the process that ran it has seen of its environment, user and root counts first, then
  * what its file is.
+ *
+ * That a process has gone on as another program is seen from its stack (process_watch.h), but not of one that did so before it was looked at first, as
+ * a fork child that execs at once: there it is seen when its program is given up, by the ring that is no longer mapped.
  */
 #ifndef SEEP_COLLECTOR_RUNS_H
 #define SEEP_COLLECTOR_RUNS_H
@@ -40,7 +43,7 @@ void runs_add_comer(struct run_comers *comers, uint32_t pid, uint64_t start_ns);
 /* Look at the runs of a process. All that have joined must have been taken in since the last call. Returns whether one is not decided yet. */
 bool runs_follow(struct collector *c, struct target *t);
 
-/* Whether the process itself has gone on as a program that has not come so far. */
-bool runs_have_own(const struct ring_map *ring);
+/* Since when (CLOCK_MONOTONIC) the process itself has been another program that has not come so far; 0: it has not. */
+uint64_t runs_own_since(const struct ring_map *ring);
 
 #endif

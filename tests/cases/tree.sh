@@ -365,6 +365,20 @@ case_unset_preload() {
         sh -c 'export SEEP_OPTIONS=off; for i in 1 2; do /usr/bin/sort /etc/passwd >sorted; done'
 }
 
+# A fork child that becomes at once a program that is not traced ends there, in the report, and not when that program does (after two seconds or more).
+case_ends_as_untraced() {
+    for seconds in 2 2 3; do
+        set -- "$@" "(unset LD_PRELOAD; exec sleep $seconds) &"
+    done
+    "$SEEP" run -o a.seep -- sh -c "$* wait" 2>err || fail "exit status $?"
+    [ "$(processes a.seep '[.origin, .end, .exit]')" = '["start","exit",0]
+["fork","exec",null]
+["fork","exec",null]
+["fork","exec",null]' ] || fail "$(processes a.seep .)"
+    "$SEEP" report --format json a.seep 2>/dev/null | jq -e '.processes | .[0].end_seconds as $over | all(.[1:][]; .end_seconds <= $over - 2)' >/dev/null ||
+        fail "$(processes a.seep '[.origin, .start_seconds, .end_seconds]')"
+}
+
 # What only loses SEEP_OPTIONS on its way has not meant it.
 case_unset_options() {
     "$SEEP" run -o a.seep -- sh -c 'unset SEEP_OPTIONS; sort /etc/passwd >sorted' 2>err

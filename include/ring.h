@@ -208,6 +208,7 @@ enum ring_run_why {
     RING_RUN_OTHER_USER = 4,    /* the user is not the one that this ring belongs to */
     RING_RUN_OTHER_ROOT = 8,    /* chroot() has been called */
     RING_RUN_SECURE = 16, /* real and effective user or group differ: LD_PRELOAD is ignored, as of a set-user-ID program */
+    RING_RUN_UNWANTED = 32, /* follow_exec=no: that it does not come is no loss */
 };
 
 /* A program that this process, or a vfork child of it, is running; it is to join by exec. */

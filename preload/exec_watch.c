@@ -45,13 +45,14 @@ static void copy_name(char *to, size_t cap, const char *name) {
 
 static struct ring_run *note(const char *program, char *const *env, int pid, uint64_t since_ns) {
     int saved = errno;
-    bool is_wanted = lifecycle_is_on() && tree_is_followed();
-    struct ring_run *run = is_wanted ? ring_run_claim() : NULL;
+    bool is_on = lifecycle_is_on(), is_wanted = is_on && tree_is_followed();
+    struct ring_run *run = is_on ? ring_run_claim() : NULL;
     if (run) {
         run->pid = (uint32_t)pid;
         run->since_ns = since_ns;
         run->why = tree_why_not(env) | (geteuid() != ring->uid ? (uint32_t)RING_RUN_OTHER_USER : 0) |
-                   (is_other_root() ? (uint32_t)RING_RUN_OTHER_ROOT : 0) | (is_secure() ? (uint32_t)RING_RUN_SECURE : 0);
+                   (is_other_root() ? (uint32_t)RING_RUN_OTHER_ROOT : 0) | (is_secure() ? (uint32_t)RING_RUN_SECURE : 0) |
+                   (is_wanted ? 0 : (uint32_t)RING_RUN_UNWANTED);
         copy_name(run->program, sizeof run->program, program);
         atomic_store_explicit(&run->state, RING_RUN_UNDER_WAY, memory_order_release);
     } else if (is_wanted) {

@@ -94,6 +94,9 @@ static bool is_new(struct run_comers *comers, const char *text) {
 
 static void tell(struct collector *c, struct target *t, const struct ring_run *run, const char *why) {
     char text[320];
+    if (run->why & RING_RUN_UNWANTED) {
+        return;
+    }
     snprintf(text, sizeof text, "exec: %s is not traced: %s", *run->program ? run->program : "a program",
              why ? why : "why is not known");
     ring_map_count_lost(&t->ring, RING_LOST_UNTRACED_EXECS, 1);
@@ -114,7 +117,8 @@ static void note_own(struct target *t, const struct ring_run *run) {
 /* Whether it is decided what has become of a run. */
 static bool decide(struct collector *c, struct target *t, const struct ring_run *run, uint32_t i) {
     uint64_t age_ns = clock_mono_ns() - run->since_ns, *dead = &t->runs.dead[i / RUNS_BITS], bit = 1ull << i % RUNS_BITS;
-    if (has_come(&c->comers, run)) {
+    bool is_unwanted = run->why & RING_RUN_UNWANTED;
+    if (has_come(&c->comers, run) || (is_unwanted && run->pid != t->ring.pid)) {
         return true;
     }
     if (is_dead(run->pid)) {
@@ -129,7 +133,7 @@ static bool decide(struct collector *c, struct target *t, const struct ring_run 
         return false;
     }
     const char *why = obstacle(run, true);
-    if (why || age_ns >= PATIENCE_NS) {
+    if (why || is_unwanted || age_ns >= PATIENCE_NS) {
         tell(c, t, run, why);
         note_own(t, run);
         return true;

@@ -35,9 +35,9 @@ static const char *state_of(const struct profile *p) {
     return p->is_complete ? "complete" : p->is_recording ? "still being recorded" : "cut: its recorder did not end it";
 }
 
-static void print_end(char *to, size_t n, const struct process *process) {
+static void print_end(char *to, size_t n, const struct process *process, bool is_recording) {
     if (process->end_ns == 0) {
-        snprintf(to, n, "end not seen");
+        snprintf(to, n, is_recording ? "not ended so far" : "end not seen");
     } else if (process->end_kind == TRACE_END_EXIT) {
         snprintf(to, n, "exit %" PRIu32, process->end_value);
     } else if (process->end_kind == TRACE_END_SIGNAL) {
@@ -75,7 +75,7 @@ static void put_field(const char *name, const char *value) {
 static void text_processes(const struct profile *p) {
     for (size_t i = 0; i < p->n_processes; i++) {
         char end[64];
-        print_end(end, sizeof end, &p->processes[i]);
+        print_end(end, sizeof end, &p->processes[i], p->is_recording);
         printf("%-12s %" PRIu32 " (parent %" PRIu32 ", %s", "process", p->processes[i].pid, p->processes[i].ppid, end);
         if (p->processes[i].peak_rss_bytes) {
             printf(", peak resident %.1f MB", (double)p->processes[i].peak_rss_bytes / 1e6);

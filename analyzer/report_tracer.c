@@ -11,7 +11,7 @@
 #include "safe_text.h"
 #include "trace_format.h"
 
-static void put_end(FILE *f, const struct process *p) {
+static void put_end(FILE *f, const struct process *p, bool is_recording) {
     switch (p->end_kind) {
     case TRACE_END_EXIT:
         fprintf(f, "exited with status %" PRIu32, p->end_value);
@@ -26,7 +26,7 @@ static void put_end(FILE *f, const struct process *p) {
         fputs("went on as another program (exec)", f);
         break;
     default:
-        fputs(p->end_ns ? "ended, how is not known" : "end not seen", f);
+        fputs(p->end_ns ? "ended, how is not known" : is_recording ? "not ended so far" : "end not seen", f);
     }
     if (p->end_ns > p->start_ns) {
         char age[FORMAT_BYTES_MAX];
@@ -34,11 +34,11 @@ static void put_end(FILE *f, const struct process *p) {
     }
 }
 
-static void put_process(FILE *f, const struct process *p) {
+static void put_process(FILE *f, const struct process *p, bool is_recording) {
     char peak[FORMAT_BYTES_MAX], kept[FORMAT_BYTES_MAX], rss[FORMAT_BYTES_MAX], left[FORMAT_BYTES_MAX],
         came[FORMAT_BYTES_MAX];
     fprintf(f, "%" PRIu32 " (parent %" PRIu32 "), ", p->pid, p->ppid);
-    put_end(f, p);
+    put_end(f, p, is_recording);
     fprintf(f, ", %" PRIu64 " calls, %s peak%s, %s not released", p->total.calls, format_size(p->total.peak_bytes, peak),
             p->origin == TRACE_ORIGIN_FORK ? " (with what came with the fork)" : "",
             format_size(p->total.unreleased_bytes, kept));
@@ -190,7 +190,7 @@ static void put_processes(FILE *f, const struct report *report) {
         fputs("\nPROCESSES\n", f);
     }
     for (size_t i = 0; i < n && i < report->top; i++) {
-        put_process(f, ranked[i]);
+        put_process(f, ranked[i], p->is_recording);
     }
     if (n > report->top) {
         fprintf(f, "… and %zu more (--top %zu shows all)\n", n - report->top, n);

@@ -271,7 +271,12 @@ case_lives_on() {
     "$SEEP" report a.seep >running.txt 2>running.err
     has running.err 'still being|running|recording'
     [ $((SECONDS - started)) -lt 2 ] || fail "the report waited for $((SECONDS - started)) s"
+    for what in report info; do
+        # shellcheck disable=SC2016 # for the inner shell
+        later 5 sh -c '"$SEEP" "$1" a.seep 2>/dev/null | grep -q "not ended so far.*sleep 6"' sh $what
+    done
     wait_trace a.seep
+    has_not <("$SEEP" report a.seep) 'not ended so far|end not seen'
     all_told a.seep
     [ "$(processes a.seep 'select(.end == "exit" and .exit == 0) | .pid' | wc -l)" = 2 ] || fail "$(processes a.seep '[.end, .command]')"
     no_leftovers

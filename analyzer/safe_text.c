@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "function_name.h"
+
 /* Bytes of the printable character at s, 0 if there is none. Source: RFC 3629 section 4; C1 controls left out. */
 static size_t printable_bytes(const unsigned char *s) {
     if (s[0] < 0x80) {
@@ -40,59 +42,21 @@ void safe_text_put(FILE *f, const char *s) {
     }
 }
 
-static bool is_name_byte(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
-/* Bytes of the operator's name at s if it is one with angle brackets, as in "operator<<", else 0. */
-static size_t bracket_operator_bytes(const char *start, const char *s) {
-    static const char *const names[] = {"<=>", "<<=", ">>=", "->*", "<<", ">>", "<=", ">=", "->", "<", ">"};
-    if (s - start < 8 || memcmp(s - 8, "operator", 8) != 0 || (s - start > 8 && is_name_byte(s[-9]))) {
-        return 0;
-    }
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strncmp(s, names[i], strlen(names[i])) == 0) {
-            return strlen(names[i]);
-        }
-    }
-    return 0;
-}
-
 /* A template's arguments follow its name; libiberty puts a blank between "operator<<" and them. */
 static bool opens_arguments(const char *start, const char *s) {
-    return s > start && (is_name_byte(s[-1]) || (s[-1] == ' ' && s - start > 1 && s[-2] == '<'));
-}
-
-/* The '>' that ends the arguments begun at the '<' s, or NULL. */
-static const char *arguments_end(const char *start, const char *s) {
-    size_t depth = 0;
-    while (*s) {
-        size_t n = bracket_operator_bytes(start, s);
-        if (n) {
-            s += n;
-            continue;
-        }
-        if (*s == '<') {
-            depth++;
-        } else if (*s == '>' && s[-1] != '-' && --depth == 0) {
-            return s; /* "->" is a Rust function's or a decltype's, no bracket */
-        }
-        s++;
-    }
-    return NULL;
+    return s > start && (function_is_name_byte(s[-1]) || (s[-1] == ' ' && s - start > 1 && s[-2] == '<'));
 }
 
 void safe_text_put_function(FILE *f, const char *name) {
     for (const char *s = name; *s;) {
-        size_t n = bracket_operator_bytes(name, s);
+        size_t n = function_bracket_operator_bytes(name, s);
         if (n) {
             fwrite(s, 1, n, f);
             s += n;
             continue;
         }
         if (*s == '<' && opens_arguments(name, s)) {
-            const char *end = arguments_end(name, s);
+            const char *end = function_brackets_end(name, s);
             if (end) {
                 fputs("<>", f);
                 s = end + 1;

@@ -103,6 +103,7 @@ $(BUILD)/targets/jemalloc_api $(BUILD)/targets/operator_new-jemalloc: TARGET_LIB
 $(BUILD)/targets/tcmalloc_api $(BUILD)/targets/operator_new-tcmalloc: TARGET_LIBS := -ltcmalloc
 $(BUILD)/targets/mimalloc_api $(BUILD)/targets/operator_new-mimalloc: TARGET_LIBS := -lmimalloc
 $(BUILD)/targets/static_program: TARGET_LIBS := -static
+$(BUILD)/targets/blame_libraries: TARGET_LIBS := -l:libglib-2.0.so.0 -l:libcrypto.so.3 -l:libz.so.1
 $(BUILD)/targets/hidden_allocator $(BUILD)/targets/exported_allocator: TARGET_LIBS := -fno-builtin
 $(BUILD)/targets/hidden_allocator $(BUILD)/targets/exported_allocator: tests/targets/lib_bump.c
 $(BUILD)/targets/signal_alloc: TARGET_LIBS := $(BUILD)/targets/lib_bump.so -Wl,-rpath,'$$ORIGIN'

@@ -12,6 +12,7 @@
 
 #include "attributes.h"
 #include "estimate.h"
+#include "trace_format.h"
 
 /* Figures of a set of allocations. Sizes are bytes as requested by the program. */
 struct cost {
@@ -36,6 +37,11 @@ struct stack {
     uint32_t cost;  /* index into costs: of the allocations made with exactly this stack. 0 = none, as for most nodes */
     uint32_t depth; /* frames, and the root if it has one */
 };
+
+/* Whether a stack is a frame, and not a root. */
+static inline bool stack_is_frame(const struct stack *stack) {
+    return !trace_is_root(stack->ip) && (stack->ip != 0 || stack->parent != 0);
+}
 
 struct module {
     uint32_t id;                      /* as in the trace */

@@ -12,7 +12,7 @@
 
 struct report {
     const struct profile *profile;
-    const struct sites *sites;
+    const struct sites *sites[SITE_N_ORDERS]; /* by order; in JSON only that of the document's */
     struct symbolizer *symbolizer;
     size_t top;            /* sites of a section, or of the whole JSON document */
     size_t stacks;         /* stacks of a site */

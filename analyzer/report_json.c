@@ -85,24 +85,51 @@ static void put_figures(struct json_out *j, const struct report *r, const struct
     }
 }
 
-static void put_place(struct json_out *j, const struct location *location, const struct frame *frame) {
+static void put_frame(struct json_out *j, const struct location *location, const struct frame *frame) {
     json_put_string(j, "function", frame->function);
     json_put_string(j, "file", frame->file);
     json_put_known(j, "line", frame->line, frame->line != 0);
     json_put_string(j, "module", location->module);
 }
 
+static void put_place(struct json_out *j, const struct place *place) {
+    static const struct location nowhere;
+    static const struct frame nothing;
+    put_frame(j, place->location ? place->location : &nowhere,
+              place->location ? &place->location->frames[place->frame] : &nothing);
+}
+
+/* The function that a site of --group-by owner is, whichever of its lines. */
+static void put_owner(struct json_out *j, const struct place *place) {
+    const struct location *location = place->location;
+    json_key(j, "owner");
+    json_object_begin(j);
+    json_put_string(j, "function", location ? location->frames[place->frame].function : NULL);
+    json_put_string(j, "file", location ? location->frames[place->frame].file : NULL);
+    json_put_string(j, "module", location ? location->module : NULL);
+    json_object_end(j);
+}
+
+/* The frames of a stack, and which of them is the blamed one and, if that is asked for, the owner. */
 static void put_frames(struct json_out *j, const struct report *r, uint32_t leaf) {
     const struct stack *stacks = r->profile->stacks;
+    const struct sites *sites = r->sites[r->order];
+    bool is_frame = stack_is_frame(&stacks[leaf]), has_owner = is_frame && sites->group == SITE_BY_OWNER;
+    struct blame_frame blamed = is_frame ? blame_resolve(sites->blame, leaf, false) : (struct blame_frame){0};
+    struct blame_frame owner = has_owner ? blame_resolve(sites->blame, leaf, true) : (struct blame_frame){0};
+    uint64_t n = 0, blamed_index = 0, owner_index = 0;
     json_key(j, "frames");
     json_array_begin(j);
     for (uint32_t i = leaf; i < r->profile->n_stacks && stack_is_frame(&stacks[i]); i = stacks[i].parent) {
         const struct location *location = symbolize(r->symbolizer, stacks[i].module, stacks[i].ip);
         char address[24];
         snprintf(address, sizeof address, "0x%" PRIx64, stacks[i].ip - 1);
+        blamed_index = i == blamed.stack ? n + blamed.frame : blamed_index;
+        owner_index = i == owner.stack ? n + owner.frame : owner_index;
+        n += location->n_frames;
         for (uint32_t k = 0; k < location->n_frames; k++) {
             json_object_begin(j);
-            put_place(j, location, &location->frames[k]);
+            put_frame(j, location, &location->frames[k]);
             json_put_known(j, "offset", location->offset, location->object != 0);
             json_put_string(j, "address", address);
             json_put_bool(j, "inlined", k + 1 < location->n_frames);
@@ -113,13 +140,17 @@ static void put_frames(struct json_out *j, const struct report *r, uint32_t leaf
         }
     }
     json_array_end(j);
+    json_put_known(j, "blamed", blamed_index, is_frame);
+    if (sites->group == SITE_BY_OWNER) {
+        json_put_known(j, "owner", owner_index, is_frame);
+    }
 }
 
 /* Who holds what is unreleased; numbers of processes as in the document's own list. */
 static void put_owners(struct json_out *j, const struct report *r, const uint32_t *numbers, const struct site *site) {
     const struct profile *p = r->profile;
     struct owner *owners;
-    size_t n = site_owners(r->sites, site, &owners);
+    size_t n = site_owners(r->sites[r->order], site, &owners);
     json_key(j, "processes");
     json_array_begin(j);
     for (size_t i = 0; i < n; i++) {
@@ -136,14 +167,21 @@ static void put_owners(struct json_out *j, const struct report *r, const uint32_
 
 /* numbers: of the processes in the document, NULL = there is only one. */
 static void put_site(struct json_out *j, const struct report *r, const uint32_t *numbers, const struct site *site) {
-    static const struct location nowhere;
-    static const struct frame nothing;
+    const struct sites *sites = r->sites[r->order];
     size_t n = site->n_stacks < r->stacks ? site->n_stacks : r->stacks;
     struct site_stack *ranked = xcalloc(n, sizeof *ranked);
-    site_rank_stacks(r->sites, site, r->order, n, ranked);
+    site_rank_stacks(sites, site, r->order, n, ranked);
     json_object_begin(j);
-    put_place(j, site->leaf ? site->leaf : &nowhere, site->leaf ? &site->leaf->frames[0] : &nothing);
-    struct estimate estimate = site_estimate(r->sites, site);
+    struct place leaf = site_main_leaf(sites, site, r->order), blamed = site_main_blamed(sites, site, r->order);
+    put_place(j, &leaf);
+    json_key(j, "blamed");
+    json_object_begin(j);
+    put_place(j, &blamed);
+    json_object_end(j);
+    if (sites->group == SITE_BY_OWNER) {
+        put_owner(j, &site->at);
+    }
+    struct estimate estimate = site_estimate(sites, site);
     put_figures(j, r, &site->cost, r->profile->sample_bytes ? &estimate : NULL);
     if (numbers) {
         put_owners(j, r, numbers, site);
@@ -177,18 +215,26 @@ static uint32_t *number_processes(const struct profile *p) {
     return numbers;
 }
 
+static const char *group_name(enum site_group group) {
+    static const char *const names[] = {
+        [SITE_BY_LEAF] = "leaf", [SITE_BY_BLAME] = "blame", [SITE_BY_MODULE] = "module", [SITE_BY_OWNER] = "owner"};
+    return names[group];
+}
+
 int report_json(FILE *f, const struct report *report) {
+    const struct sites *sites = report->sites[report->order];
     uint32_t *numbers = number_processes(report->profile);
     struct json_out *j = json_open(f);
-    const struct site **ranked = xcalloc(report->sites->n_sites, sizeof *ranked);
-    sites_rank(report->sites, report->order, ranked);
+    const struct site **ranked = xcalloc(sites->n_sites, sizeof *ranked);
+    sites_rank(sites, report->order, ranked);
     json_object_begin(j);
     trace_json_put(j, report->profile, main_process(report));
     put_totals(j, report->profile, &report->profile->total, report->profile->n_frees);
     put_processes(j, report);
+    json_put_string(j, "group_by", group_name(sites->group));
     json_key(j, "sites");
     json_array_begin(j);
-    for (size_t i = 0; i < report->sites->n_sites && i < report->top; i++) {
+    for (size_t i = 0; i < sites->n_sites && i < report->top; i++) {
         put_site(j, report, numbers, ranked[i]);
     }
     json_array_end(j);

@@ -10,7 +10,11 @@
  *                       {calls, allocated_bytes, peak_bytes, unreleased_bytes, unreleased_blocks, temporary}
  * processes   [{pid, …, totals}], see trace_json.h
  *   totals            of its own blocks, as above; but peak_bytes is with the inherited ones, and frees without
- * sites       [{function, file, line, module, <figures>, n_stacks, stacks}] by --sort, the first --top of them
+ * group_by    "leaf", "blame", "module" or "owner": what makes up a site
+ * sites       [{function, file, line, module, blamed, <figures>, n_stacks, stacks}] by --sort, the first --top of them
+ *   function, …       of the leaf; where the group is another, of the leaf that most of the site is of: by the figure of --sort, by calls where that is 0
+ *   blamed            {function, file, line, module}, see blame.h; where the group is another, the one that most of the site is of
+ *   owner             {function, file, module}, only by owner
  *   <figures>         calls            allocations; each successful realloc is one more
  *                     allocated_bytes  sum of their sizes
  *                     peak_bytes       bytes alive when the process's total was highest
@@ -21,12 +25,13 @@
  *   processes         only of several processes: [{process, pid, unreleased_bytes, unreleased_blocks}] who holds what is unreleased, most first;
  *                     process: the place in the document's processes, from 0
  *   n_stacks          distinct stacks of the site
- *   stacks            [{<figures>, frames}] the first --stacks of them, by the same order
+ *   stacks            [{<figures>, frames, blamed}] the first --stacks of them, by the same order
  *     frames          [{function, file, line, module, offset, address, inlined}] leaf first, all of them
  *       offset        of the call (return address - 1) as the module file's own address, as addr2line takes it; null if
  *                     in no module
  *       address       of the call in the process, a string "0x..."
  *       inlined       true if the function is inlined into that of the next frame (which has the same address)
+ *     blamed, owner   place in frames, from 0; null where there are none. owner only by owner
  */
 #ifndef SEEP_REPORT_JSON_H
 #define SEEP_REPORT_JSON_H

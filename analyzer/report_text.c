@@ -54,16 +54,21 @@ static const struct section sections[] = {
 
 enum { N_SECTIONS = sizeof sections / sizeof sections[0], OWNERS_SHOWN = 3 };
 
+/* A function, or where the call is, as in heaptrack's reports. */
+static void put_function(FILE *f, const struct frame *frame, uint64_t ip) {
+    if (frame->function) {
+        safe_text_put_function(f, frame->function);
+    } else {
+        fprintf(f, "0x%" PRIx64, ip - 1);
+    }
+}
+
 /* One address: the function, where it is, what it is in; then the functions it is inlined into. */
 static void put_location(FILE *f, const struct location *location, uint64_t ip, const char *indent) {
     for (size_t i = 0; i < location->n_frames; i++) {
         const struct frame *frame = &location->frames[i];
         fputs(indent, f);
-        if (frame->function) {
-            safe_text_put_function(f, frame->function);
-        } else {
-            fprintf(f, "0x%" PRIx64, ip - 1); /* where the call is, as in heaptrack's reports */
-        }
+        put_function(f, frame, ip);
         if (frame->file) {
             fprintf(f, "\n%s  at ", indent);
             safe_text_put(f, frame->file);
@@ -83,12 +88,15 @@ static bool is_last_shown(const struct location *location) {
     return name && (strcmp(name, "main") == 0 || strncmp(name, "main.", 5) == 0 || strcmp(name, "__libc_start_main") == 0);
 }
 
-/* The callers of a stack's leaf. */
-static void put_callers(FILE *f, const struct report *r, uint32_t leaf) {
+/* The callers of a stack's leaf, and the leaf as well where it is not the one that the site has shown. */
+static void put_callers(FILE *f, const struct report *r, uint32_t leaf, bool is_other_leaf) {
     const struct stack *stacks = r->profile->stacks;
+    if (is_other_leaf) {
+        fputs("  with another leaf:\n", f);
+    }
     for (uint32_t i = leaf; i < r->profile->n_stacks && stack_is_frame(&stacks[i]); i = stacks[i].parent) {
         const struct location *location = symbolize(r->symbolizer, stacks[i].module, stacks[i].ip);
-        if (i != leaf) {
+        if (i != leaf || is_other_leaf) {
             put_location(f, location, stacks[i].ip, "    ");
         }
         if (is_last_shown(location) || stacks[i].parent >= i) {
@@ -97,17 +105,26 @@ static void put_callers(FILE *f, const struct report *r, uint32_t leaf) {
     }
 }
 
-static void put_stacks(FILE *f, const struct report *r, const struct section *section, const struct site *site) {
+/* Whether a leaf is the one that stands above: the functions that it is inlined into stand there, too. */
+static bool is_shown(const struct place *leaf, const struct place *above) {
+    bool has_inlined = leaf->location && above->location && leaf->location->n_frames + above->location->n_frames > 2;
+    return leaf->location == above->location || (!has_inlined && place_is_same(SITE_BY_LEAF, leaf, above));
+}
+
+static void put_stacks(FILE *f, const struct report *r, const struct section *section, const struct site *site,
+                       const struct place *leaf) {
+    const struct sites *sites = r->sites[section->order];
     size_t n_ranked = site->n_stacks < r->stacks ? site->n_stacks : r->stacks;
     struct site_stack *ranked = xcalloc(n_ranked, sizeof *ranked);
-    size_t n = site_rank_stacks(r->sites, site, section->order, n_ranked, ranked);
+    size_t n = site_rank_stacks(sites, site, section->order, n_ranked, ranked);
     size_t n_shown = n < n_ranked ? n : n_ranked;
     uint64_t rest = cost_value(&site->cost, section->order);
     for (size_t i = 0; i < n_shown; i++) {
         const struct cost *cost = profile_cost(r->profile, ranked[i].stack);
         section->sentence(f, cost, false);
         fputs(":\n", f);
-        put_callers(f, r, ranked[i].leaf);
+        struct place own = site_stack_leaf(sites, &ranked[i]);
+        put_callers(f, r, ranked[i].leaf, sites->group != SITE_BY_LEAF && !is_shown(&own, leaf));
         rest -= cost_value(cost, section->order);
     }
     if (n > n_shown && section->is_bytes) {
@@ -131,7 +148,7 @@ static void put_age(FILE *f, const struct report *r, const struct cost *cost) {
 /* Whose blocks they are, where there are several processes that might have them. */
 static void put_owners(FILE *f, const struct report *r, const struct site *site) {
     struct owner *owners;
-    size_t n = profile_n_chosen(r->profile) > 1 ? site_owners(r->sites, site, &owners) : 0;
+    size_t n = profile_n_chosen(r->profile) > 1 ? site_owners(r->sites[SITE_BY_UNRELEASED], site, &owners) : 0;
     char size[FORMAT_BYTES_MAX];
     if (n == 0) {
         return;
@@ -166,20 +183,44 @@ static void put_standard_error(FILE *f, const struct section *section, const str
     }
 }
 
+/* What the stacks of a site have in common, where that is not the leaf. */
+static void put_common(FILE *f, enum site_group group, const struct site *site, const struct place *leaf) {
+    const struct place *at = &site->at;
+    if (group == SITE_BY_LEAF || !at->location || (group == SITE_BY_BLAME && place_is_same(SITE_BY_LEAF, at, leaf))) {
+        return;
+    }
+    const struct frame *frame = &at->location->frames[at->frame];
+    fputs(group == SITE_BY_OWNER ? "  owned by " : "  blamed on ", f);
+    if (group != SITE_BY_MODULE) {
+        put_function(f, frame, at->ip);
+        fputs(group == SITE_BY_BLAME && frame->file ? " at " : " in ", f);
+    }
+    if (group == SITE_BY_BLAME && frame->file) {
+        safe_text_put(f, frame->file);
+        fprintf(f, ":%" PRIu32, frame->line);
+    } else {
+        safe_text_put(f, at->location->module ? at->location->module : "??");
+    }
+    fputc('\n', f);
+}
+
 static void put_site(FILE *f, const struct report *r, const struct section *section, const struct site *site) {
+    const struct sites *sites = r->sites[section->order];
+    struct place leaf = site_main_leaf(sites, site, section->order);
     section->sentence(f, &site->cost, true);
     fputc('\n', f);
     if (r->profile->sample_bytes) {
-        struct estimate estimate = site_estimate(r->sites, site);
+        struct estimate estimate = site_estimate(sites, site);
         put_standard_error(f, section, &estimate);
     }
     if (section->has_ages) {
         put_age(f, r, &site->cost);
         put_owners(f, r, site);
     }
-    if (site->leaf) {
-        put_location(f, site->leaf, site->ip, "");
-        put_stacks(f, r, section, site);
+    put_common(f, sites->group, site, &leaf);
+    if (leaf.location) {
+        put_location(f, leaf.location, leaf.ip, "");
+        put_stacks(f, r, section, site, &leaf);
     } else {
         fputs("??\n  in ??\n", f);
     }
@@ -187,8 +228,9 @@ static void put_site(FILE *f, const struct report *r, const struct section *sect
 }
 
 static void put_section(FILE *f, const struct report *r, const struct section *section) {
-    const struct site **ranked = xcalloc(r->sites->n_sites, sizeof *ranked);
-    size_t n = sites_rank(r->sites, section->order, ranked);
+    const struct sites *sites = r->sites[section->order];
+    const struct site **ranked = xcalloc(sites->n_sites, sizeof *ranked);
+    size_t n = sites_rank(sites, section->order, ranked);
     fprintf(f, "%s\n", section->title);
     for (size_t i = 0; i < n && i < r->top; i++) {
         put_site(f, r, section, ranked[i]);

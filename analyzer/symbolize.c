@@ -242,6 +242,7 @@ static struct location *look_up(struct symbolizer *s, uint32_t object_number, ui
     for (size_t i = 0; i < n_found; i++) {
         struct frame *f = &location->frames[i];
         f->function = found[i].function ? demangle(&s->demangler, found[i].function) : NULL;
+        f->symbol = found[i].function;
         f->file = string_pool_intern(&s->strings, found[i].file);
         f->line = found[i].line;
     }
@@ -249,6 +250,7 @@ static struct location *look_up(struct symbolizer *s, uint32_t object_number, ui
     const struct symbol *symbol = symbol_table_find(&o->symbols, offset);
     if (symbol) {
         location->frames[n_frames - 1].function = demangle(&s->demangler, symbol->name);
+        location->frames[n_frames - 1].symbol = symbol->name;
     }
     return location;
 }
@@ -283,11 +285,14 @@ static uint64_t call_offset(const struct symbolizer *s, uint32_t object, uint32_
     return ip - 1 - (object ? s->profile->modules[module - 1].bias : 0);
 }
 
-const char *symbolize_function(struct symbolizer *s, uint32_t module, uint64_t ip) {
+struct frame symbolize_function(struct symbolizer *s, uint32_t module, uint64_t ip) {
     uint32_t object = symbolizer_object(s, module);
     struct object *o = opened_object(s, object);
     const struct symbol *symbol = symbol_table_find(&o->symbols, call_offset(s, object, module, ip));
-    return symbol ? demangle(&s->demangler, symbol->name) : NULL;
+    if (!symbol) {
+        return (struct frame){0};
+    }
+    return (struct frame){.function = demangle(&s->demangler, symbol->name), .symbol = symbol->name};
 }
 
 const struct location *symbolize(struct symbolizer *s, uint32_t module, uint64_t ip) {

@@ -17,6 +17,7 @@
 /* One function at an address. Equal strings are equal pointers. */
 struct frame {
     const char *function; /* demangled; NULL = unknown */
+    const char *symbol;   /* the same as the object file has it; not interned, lives as long as the symbolizer */
     const char *file;     /* as in the debug information; NULL = unknown */
     uint32_t line;        /* 0 = unknown */
 };
@@ -43,8 +44,8 @@ struct symbolizer *symbolizer_open(const struct profile *profile, const char *sy
 uint32_t symbolizer_object(const struct symbolizer *s, uint32_t module);
 
 /* Only the function, by the symbol table: much cheaper than symbolize() where that would have to read debug information.
- * Returns   the demangled name, interned; NULL = unknown */
-const char *symbolize_function(struct symbolizer *s, uint32_t module, uint64_t ip);
+ * Returns   the function that exists as code, without file and line; all unknown if there is no symbol */
+struct frame symbolize_function(struct symbolizer *s, uint32_t module, uint64_t ip);
 
 /* Look up the call that returns to ip.
  *

@@ -448,9 +448,13 @@ static void warn(void) {
 static void check_text(void) {
     make_profile(&hand_made);
     struct symbolizer *s = symbolizer_open(&hand_made, NULL, NULL);
+    struct blame_rules rules = {0};
+    struct blame *blame = blame_open(&hand_made, s, &rules);
     struct sites sites;
-    sites_build(&sites, &hand_made, s, 2);
-    struct report report = {.profile = &hand_made, .sites = &sites, .symbolizer = s, .top = 2, .stacks = 1};
+    struct sites_wanted wanted = {.group = SITE_BY_BLAME, .orders = (1U << SITE_N_ORDERS) - 1, .top = 2};
+    sites_build(&sites, &hand_made, s, blame, &wanted);
+    struct report report = {
+        .profile = &hand_made, .sites = {&sites, &sites, &sites, &sites}, .symbolizer = s, .top = 2, .stacks = 1};
     char *text = NULL;
     size_t n_bytes;
     FILE *f = open_memstream(&text, &n_bytes);
@@ -464,6 +468,7 @@ static void check_text(void) {
     }
     free(text);
     sites_free(&sites);
+    blame_close(blame);
     symbolizer_close(s);
     const char *said = captured(warn);
     tap_ok(count_lines(said) == 1 && strstr(said, "events lost: 12") && strstr(said, "file: 1"),

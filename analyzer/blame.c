@@ -258,7 +258,7 @@ static bool is_answer(struct blame *b, struct walk *walk, uint32_t i, struct bla
     const struct address address = *address_at(b, i);
     bool is_left_out = walk->is_owner && address.module && b->is_system[address.module - 1];
     bool is_passed = is_wrapper_node(walk, &address) || address.kind == NODE_SKIPPED || address.kind == NODE_TEMPLATE;
-    if (address.kind == NODE_NOWHERE || address.kind == NODE_LIBC) {
+    if (address.kind == NODE_LIBC) {
         return false;
     }
     if (!is_passed) {
@@ -275,7 +275,7 @@ static bool is_answer(struct blame *b, struct walk *walk, uint32_t i, struct bla
 void blame_find(struct blame *b, uint32_t leaf, bool is_owner, struct blame_path *path) {
     struct walk walk = {.wrapper = NO_STACK, .skipped = NO_STACK, .is_owner = is_owner};
     path->n = 0;
-    for (uint32_t i = leaf; i != NO_STACK; i = caller_of(b->profile, i)) {
+    for (uint32_t i = leaf; i != NO_STACK && address_at(b, i)->kind != NODE_NOWHERE; i = caller_of(b->profile, i)) {
         if (is_answer(b, &walk, i, path)) {
             propose(path, i, BLAME_FIRST);
             return;

@@ -10,7 +10,7 @@
  *   curl_load_key      libcurl.so.4      blamed
  *   fetch              /srv/app/server   owner
  *
- * - A frame in no known module (code made at run time) is passed over.
+ * - Behind a frame in no known module (code made at run time, as Java's) nobody is blamed: that code asked, and cannot be named.
  * - A function without a name, in a module outside the table, is blamed like any other, unless the next function outward in that module that has
  *   a name is a wrapper: what a wrapper calls are its own helpers.
  * - libc is passed over: strdup, getline and fopen are calls of the program, and what starts threads and programs is nobody's.

@@ -95,6 +95,35 @@ case_nothing_but_wrappers() {
     grep -q '^  blamed on xmalloc_in_thread at ' leaks.txt || fail "$(cat leaks.txt)"
 }
 
+# Code that was made at run time asked for it, and has no name: what it called is blamed, and not what called it.
+case_code_in_no_module() {
+    cat >made.c <<'C'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#define KEPT(p) __asm__ volatile("" : : "r"(p) : "memory")
+__attribute__((noinline, noclone)) void *xmalloc(size_t n) { void *p = malloc(n); KEPT(p); return p; }
+__attribute__((noinline, noclone)) void runs_it(void (*code)(size_t)) { code(100000); KEPT(code); }
+int main(void) {
+    /* push %rbp; mov %rsp, %rbp; mov $xmalloc, %rax; call *%rax; pop %rbp; ret */
+    static unsigned char code[] = {0x55, 0x48, 0x89, 0xe5, 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xd0, 0x5d, 0xc3};
+    void *(*called)(size_t) = xmalloc;
+    memcpy(code + 6, &called, sizeof called);
+    void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memcpy(at, code, sizeof code);
+    runs_it((void (*)(size_t))at);
+    puts("xmalloc 100000 0");
+    return 0;
+}
+C
+    gcc -O1 -g -fno-omit-frame-pointer -o made made.c
+    blamed ./made
+    agree
+    [ "$(jq '[.sites[] | select(.function == "xmalloc")] | .[0].stacks[0].frames | map(.function) | index("runs_it") != null' blame.json)" = true ] ||
+        fail "the stack ends in the code, so this tested nothing"
+}
+
 case_libraries() {
     blamed "$TARGETS/blame_libraries"
     agree --but leaks_by_zlib

@@ -281,6 +281,9 @@ void replay_block(struct replay *r, const struct event_block *block, const struc
     r->event = block->first_event;
     define_infos(r, block);
     reserve_threads(r, block);
+    if (profile->pid && profile->n_processes == 0) {
+        return; /* damage has taken the records of all processes: these events are not known to be that one's */
+    }
     const uint32_t *tokens = block->tokens;
     bool are_many = profile->n_processes > 1 || profile->pid;
     if (are_many) {

@@ -68,6 +68,28 @@ PY
     done
 }
 
+# All of them, and one process is asked for; also where its record comes later than some of the events.
+case_pid_without_a_record() {
+    PYTHONPATH=$LIB python3 - <<'PY'
+import trace_write
+for name, is_late in (("none.seep", False), ("late.seep", True)):
+    w = trace_write.TraceWriter()
+    w.start()
+    w.alloc(0, "a", w.stack(w.root(0, 0), 0x5000), 10)
+    w.free(0, "a")
+    w.flush_events()
+    if is_late:
+        w.process(0, 42, 1, "/bin/x", ["x"])
+        w.thread(0, 0, 42, "x")
+        w.alloc(0, "b", w.stack(w.root(0, 0), 0x5000), 100)
+    w.end()
+    open(name, "wb").write(w.image())
+PY
+    is_refused report 2 'none.seep: no process 42 in this trace' --pid 42 none.seep
+    "$SEEP" report --format json --pid 42 late.seep >report.json 2>err
+    [ "$(json report.json '.totals | [.allocations, .unreleased_bytes] | @csv')" = 1,100 ] || fail "$(json report.json .totals)"
+}
+
 case_newer() {
     make_trace
     cp good.seep newer.seep

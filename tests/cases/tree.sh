@@ -246,6 +246,15 @@ case_results_of_clone_and_syscall() {
     all_told a.seep
 }
 
+# What the kernel refuses or takes for empty is not read here first, and no list of arguments is too long.
+case_odd_execs() {
+    "$TARGETS/odd_execs" >native
+    [ "$(grep -c '^599$\|^599 b$' native)" = 3 ] || fail "the arguments: $(tail -8 native)"
+    status_of 0 "$SEEP" run -o a.seep -- "$TARGETS/odd_execs" >out 2>err
+    same out native
+    all_told a.seep
+}
+
 case_daemon() {
     local waited=0
     "$SEEP" run -o a.seep -- "$family" daemon "$PWD/finished" 2>err &

@@ -6,7 +6,7 @@
 #include "diag.h"
 #include "trace_format.h"
 
-enum { THREADS_MAX = 1 << 24, PROCESSES_MAX = 1 << 18 }; /* more are damage */
+enum { THREADS_MAX = 1 << 24, PROCESSES_MAX = 1 << 24 }; /* more are damage */
 
 void folded_free(struct folded *f) {
     free(f->infos);
@@ -64,7 +64,7 @@ bool folded_read_infos(struct folded *f, struct byte_reader *in) {
 bool folded_read_processes(struct folded *f, struct byte_reader *in) {
     enum { ENTRY_BYTES = 3 };
     uint64_t first = varint_get(in), n = varint_get(in);
-    if (!is_list(in, first, n, PROCESSES_MAX, ENTRY_BYTES) || !f->is_seen) {
+    if (!is_list(in, first, n, PROCESSES_MAX, ENTRY_BYTES) || !f->is_seen || n > PROCESSES_MAX - f->n_processes) {
         return false;
     }
     for (uint64_t i = 0; i < n; i++) {
@@ -86,8 +86,8 @@ bool folded_read_threads(struct folded *f, struct byte_reader *in) {
     for (uint64_t i = 0; i < n; i++) {
         index += varint_get(in);
         uint64_t last_alloc = varint_get(in), last_free = varint_get(in);
-        if (in->is_failed || index >= THREADS_MAX || last_alloc > TOKEN_INFOS_MAX || last_free >> 2 > TOKEN_INFOS_MAX ||
-            !f->is_seen) {
+        if (in->is_failed || index >= THREADS_MAX || f->n_threads >= THREADS_MAX || last_alloc > TOKEN_INFOS_MAX ||
+            last_free >> 2 > TOKEN_INFOS_MAX || !f->is_seen) {
             return false;
         }
         f->threads = xgrow(f->threads, f->n_threads, &f->cap_threads, sizeof *f->threads);

@@ -109,7 +109,8 @@ static char *get_joined(struct byte_reader *in) {
 static struct process *process_at(struct records *to, uint32_t index) {
     struct profile *p = to->profile;
     /* Indexes are dense: one far ahead of the last is a forgery or follows a huge hole. */
-    if (index >= RECORDS_PROCESSES_MAX || index > p->n_processes + PROCESSES_AHEAD_MAX) {
+    if (index >= RECORDS_PROCESSES_MAX + p->file_bytes / RECORDS_FILE_BYTES ||
+        index > p->n_processes + PROCESSES_AHEAD_MAX) {
         return NULL;
     }
     while (p->n_processes <= index) {
@@ -237,8 +238,8 @@ static bool read_module(struct records *to, struct byte_reader *in) {
     uint64_t n_build_id = varint_get(in);
     const uint8_t *build_id = byte_reader_take(in, n_build_id);
     module.path = get_string(in);
-    if (in->is_failed || module.id > RECORDS_MODULES_MAX || p->n_modules >= RECORDS_MODULES_MAX ||
-        !process_at(to, module.process)) {
+    if (in->is_failed || module.id > RECORDS_MODULES_MAX ||
+        p->n_modules >= RECORDS_MODULES_MAX + p->file_bytes / RECORDS_FILE_BYTES || !process_at(to, module.process)) {
         free(module.path);
         return false;
     }
@@ -302,7 +303,7 @@ static bool read_mark(struct records *to, struct byte_reader *in) {
     mark.number = varint_get(in);
     mark.time_ns = get_ns(in);
     mark.name = get_string(in);
-    if (in->is_failed) {
+    if (in->is_failed || p->n_marks >= RECORDS_MARKS_MAX) {
         free(mark.name);
         return false;
     }
@@ -423,9 +424,10 @@ static bool read_note(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
     struct note note = {.process = get_u32(in)};
     note.text = get_string(in);
-    if (in->is_failed || !is_chosen(p, note.process)) {
+    bool is_good = !in->is_failed && p->n_notes < RECORDS_NOTES_MAX;
+    if (!is_good || !is_chosen(p, note.process)) {
         free(note.text);
-        return !in->is_failed;
+        return is_good;
     }
     p->notes = xgrow(p->notes, p->n_notes, &to->cap_notes, sizeof *p->notes);
     p->notes[p->n_notes++] = note;

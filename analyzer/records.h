@@ -15,12 +15,16 @@
 #include "profile.h"
 #include "trace_reader.h"
 
-/* More of a kind than these are taken for damage: they keep a forged file from making the reading slow. */
+/* More of a kind than these are taken for damage: they keep a forged file from making the reading slow. Of processes and modules a tree may have any number,
+ * but each takes some bytes of the file: so many more for each RECORDS_FILE_BYTES of it. */
 enum {
-    RECORDS_MODULES_MAX = 1 << 20,
+    RECORDS_FILE_BYTES = 4,
+    RECORDS_MODULES_MAX = 1 << 20, /* also the highest id */
     RECORDS_PROCESSES_MAX = 1 << 18,
     RECORDS_THREADS_MAX = 1 << 24,
     RECORDS_LOST_KINDS_MAX = 256,
+    RECORDS_NOTES_MAX = 1 << 20,
+    RECORDS_MARKS_MAX = 1 << 20,
 };
 
 /* What of an info was alive at the end, as the recorder says. */

@@ -255,6 +255,28 @@ def offsets(w):
     return out
 
 
+def test_too_many(tap, reader):
+    """Records that a small file may have without number, and that are kept."""
+    for kind, payload, most in (("notes", b"\0\1x", 1 << 20), ("marks", b"\0\0\1x", 1 << 20)):
+        w = trace_write.TraceWriter()
+        for n in (most, 1):
+            w.records = bytearray((b"\x0c" if kind == "notes" else b"\x07") + bytes([len(payload)]) + payload) * n
+            w.flush_records()
+            got, _, err = reader.dump(w.image())
+            tap.ok(got and len(got["damage"]) == (n == 1), f"{kind}: {most} and one more", err)
+    w = trace_write.TraceWriter()
+    n = 300000  # a day of short programs
+    for i in range(n):
+        w.process(i, 1000 + i, 1, f"/bin/{i * 7919 % n}", [f"{i * 104729 % n}"])
+    w.thread(0, n - 1, 999 + n, "last")
+    w.alloc(0, "a", w.stack(w.root(n - 1, 0), 0x5000), 10)
+    w.end()
+    got, _, err = reader.dump(w.image())
+    tap.ok(got and not got["damage"] and got["is_complete"], f"{n} processes", err)
+    got, _, err = reader.dump(w.image(), str(999 + n))
+    tap.ok(got and got["total"]["unreleased"] == 10, f"the last of {n} processes", err)
+
+
 def test_damage(tap, reader):
     m = random_program(11, 6000, 3)
     w = m.write(events_per_block=100, blocks_per_checkpoint=8)
@@ -408,7 +430,7 @@ def test_locked(tap, reader):
 
 TESTS = [
     test_figures, test_epochs, test_tree, test_folded, test_left_before_the_next, test_refusals, test_unknown,
-    test_damage, test_hole, test_forged, test_cut, test_example, test_locked,
+    test_damage, test_hole, test_forged, test_too_many, test_cut, test_example, test_locked,
 ]
 
 

@@ -17,6 +17,7 @@
 #include "config.h"
 #include "exec_watch.h"
 #include "heap_ask.h"
+#include "left_hooks.h"
 #include "modules.h"
 #include "quiet.h"
 #include "real.h"
@@ -284,7 +285,7 @@ static void at_exit(int status, void *unused) {
     (void)unused;
     if (is_traced_process()) {
         heap_ask(leave_tree);
-        thread_count_abandoned();
+        left_hooks_count(ARCH_CALLER());
         modules_count_unfinished();
         note_exit(status);
     }

@@ -313,7 +313,8 @@ uint32_t modules_epoch(void) {
 }
 
 void modules_count_unfinished(void) {
-    for (uint32_t i = 0; i < 1u << TABLE_BITS; i++) {
+    bool were_left = atomic_load_explicit(&ring->lost[RING_LOST_ABANDONED], memory_order_relaxed) > 0;
+    for (uint32_t i = 0; were_left && i < 1u << TABLE_BITS; i++) {
         if (atomic_load_explicit(&table[i].state, memory_order_relaxed) == MODULE_CLAIMED) {
             ring_count_lost(RING_LOST_MODULES, 1);
         }

@@ -36,7 +36,7 @@ void modules_begin_child(void);
 /* The epoch that stacks are in. */
 uint32_t modules_epoch(void);
 
-/* Count modules that a hook was entering when somebody jumped out of it. Context: at the exit. */
+/* If hooks have been left: count the modules that one may have been entering. Context: at the exit. */
 void modules_count_unfinished(void);
 
 /* After a dlclose: if a logged module is gone, log a new epoch and forget the rules. After RING_EPOCHS_MAX of them what is gone is counted as not

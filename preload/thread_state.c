@@ -291,11 +291,3 @@ struct thread_state *thread_nested(struct thread_state *t, uint64_t sp) {
     }
     return take_abandoned(outermost, sp);
 }
-
-void thread_count_abandoned(void) {
-    for (const struct thread_state *t = thread_current; t; t = t->nested) {
-        if (atomic_load_explicit(&t->phase, memory_order_relaxed) == THREAD_BUSY) {
-            ring_count_lost(RING_LOST_ABANDONED, 1);
-        }
-    }
-}

@@ -81,9 +81,6 @@ struct thread_state *thread_attach(void);
  * a signal handler, else its nested one. NULL if that cannot be had (counted). */
 struct thread_state *thread_nested(struct thread_state *t, uint64_t sp);
 
-/* Count the calling thread's hooks that were left for good. Context: no hook of the thread will go on. */
-void thread_count_abandoned(void);
-
 /* Make the scratch larger and forget the kept stack. Returns false where it is at RING_FRAMES_MAX or there is no memory. Context: a hook of t. */
 bool thread_grow_scratch(struct thread_state *t);
 

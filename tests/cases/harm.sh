@@ -122,6 +122,26 @@ case_fork_in_handler_by_syscall() {
     has_own_children
 }
 
+# What is under way when a handler calls exit() is no loss; what it jumps out of is one. (A jump may come right before a hook begins, or after its
+# event is written.)
+case_exit_in_hook() { # 120 s
+    local how lost n_struck n_behind
+    for how in "exit 41" "exit 41 onstack" "jump 41" "jump 41 onstack"; do
+        rm -f trace.seep
+        # shellcheck disable=SC2086 # words
+        "$SEEP" run -o trace.seep -- "$TARGETS/exit_in_hook" $how >out 2>err || fail "$how: exit status $?: $(cat err)"
+        read -r n_struck n_behind <out
+        [ "$n_behind" -gt 20 ] || fail "$how: $n_behind were struck behind the allocation, $n_struck in all"
+        "$SEEP" report --format json trace.seep >report.json 2>report.err || fail "$how: seep report: exit status $?"
+        lost=$(json report.json '[.trace.lost[] | "\(.kind) \(.count)"] | join(", ")')
+        case $how in
+        exit*) [ -z "$lost" ] || fail "$how: told as lost: $lost" ;;
+        *) [[ $lost =~ ^abandoned\ ([0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" -le "$n_behind" ] &&
+            [ "${BASH_REMATCH[1]}" -ge $((n_behind - 3)) ] || fail "$how: $n_behind were left, lost: $lost" ;;
+        esac
+    done
+}
+
 # The vfork children's own two events each are counted as lost; nothing else is.
 case_vfork_first() {
     unharmed 400 no-thread-slot "$TARGETS/vfork_first"

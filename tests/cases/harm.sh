@@ -136,8 +136,11 @@ case_exit_in_hook() { # 120 s
         lost=$(json report.json '[.trace.lost[] | "\(.kind) \(.count)"] | join(", ")')
         case $how in
         exit*) [ -z "$lost" ] || fail "$how: told as lost: $lost" ;;
-        *) [[ $lost =~ ^abandoned\ ([0-9]+)$ ]] && [ "${BASH_REMATCH[1]}" -le "$n_behind" ] &&
-            [ "${BASH_REMATCH[1]}" -ge $((n_behind - 3)) ] || fail "$how: $n_behind were left, lost: $lost" ;;
+        *)
+            [[ $lost =~ ^abandoned\ ([0-9]+)$ ]] || fail "$how: $n_behind were left, lost: $lost"
+            [ "${BASH_REMATCH[1]}" -le "$n_behind" ] || fail "$how: $n_behind were left, lost: $lost"
+            [ "${BASH_REMATCH[1]}" -ge $((n_behind - 3)) ] || fail "$how: $n_behind were left, lost: $lost"
+            ;;
         esac
     done
 }

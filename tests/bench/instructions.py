@@ -11,6 +11,7 @@ import socket
 import ssl
 import statistics
 import subprocess
+import tempfile
 import time
 
 import programs
@@ -32,15 +33,19 @@ def count(tools, directory, options, command, while_running=None):
     environment = dict(os.environ)
     if options is not None:
         environment.update(LD_PRELOAD=tools.shim, SEEP_OPTIONS=options)
-    process = tracing.start(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, *command], env=environment, cwd=directory,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        if while_running:
-            while_running()
+    # Into a file: valgrind has a line to say for each page that the shim asks about, and would wait for ever where nobody reads.
+    with tempfile.TemporaryFile("w+") as log:
+        process = tracing.start(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, *command], env=environment, cwd=directory,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+        try:
+            if while_running:
+                while_running()
+                tracing.stop(process, patience_s=120)
+            process.wait(timeout=300)
+        finally:
             tracing.stop(process)
-        _, err = process.communicate(timeout=300)
-    finally:
-        tracing.stop(process)
+        log.seek(0)
+        err = log.read()
     found = re.findall(r"Collected : (\d+)", err)
     for f in os.listdir(directory):  # the launcher's own traces, too
         if f.startswith("seep.") or f.startswith("callgrind"):

@@ -1,7 +1,7 @@
 # processes.sh - what a report says where a trace has several processes.
 # shellcheck shell=bash disable=SC2016
 
-tree=$ROOT/tests/fuzz/corpus/tree.seep # trace_write.py's tree(): its figures are worked out by hand
+tree=$ROOT/tests/fuzz/corpus/tree.seep # trace_corpus.py's tree(): its figures are worked out by hand
 
 report() { # TRACE OPTIONS…
     "$SEEP" report "$@" >text 2>err

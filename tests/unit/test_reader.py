@@ -15,6 +15,7 @@ import zlib
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+import trace_corpus  # noqa: E402
 import trace_write  # noqa: E402
 from event_model import FIGURES, NONE, Model, random_program  # noqa: E402
 
@@ -115,7 +116,7 @@ def test_epochs(tap, reader):
 
 
 def test_tree(tap, reader):
-    got, _, err = reader.dump(trace_write.tree().image())
+    got, _, err = reader.dump(trace_corpus.tree().image())
     tap.ok(got and not got["damage"] and got["is_complete"], "a tree of processes: read without damage", err)
     want = [{"pid": 42, "calls": 30, "frees": 0, "unreleased": 3000, "peak": 3000, "inherited_frees": 0, "inherited_unreleased": 0},
             {"pid": 43, "calls": 20, "frees": 0, "unreleased": 200, "peak": 3000, "inherited_frees": 10, "inherited_unreleased": 2000},
@@ -126,7 +127,7 @@ def test_tree(tap, reader):
     tap.ok(got["total"]["peak"] == peaks == 13000, "the peak is of processes that are alive", (got["total"]["peak"], peaks))
     figures = sorted((c["calls"], c["unreleased"]) for _, _, _, c in got["stacks"] if c["calls"])
     tap.ok(figures == [(10, 100), (10, 10000), (40, 3100)], "stacks of the same code are one, in whichever process", figures)
-    child, _, err = reader.dump(trace_write.tree().image(), "43")
+    child, _, err = reader.dump(trace_corpus.tree().image(), "43")
     tap.ok(child["total"]["calls"] == 30 and child["total"]["unreleased"] == 10200 and child["total"]["peak"] == 10000 and
            child["n_frees"] == 10, "one process alone", (child["total"], child["n_frees"]))
 
@@ -144,9 +145,9 @@ def test_folded(tap, reader):
         tap.ok(got["n_folded"] == fold[-1] and got["n_events"] == len(m.events) and got["is_complete"] == 1 and got["n_missing"] == 0,
                f"folded before events {fold}: it is said how many", got["n_folded"])
     for pid in ((), ("42",), ("43",)):
-        want, _, _ = reader.dump(trace_write.tree().image(), *pid)
+        want, _, _ = reader.dump(trace_corpus.tree().image(), *pid)
         for moments in ((1,), (2,), (3,), (4,), (5,), (1, 2, 3, 4, 5)):
-            got, _, err = reader.dump(trace_write.tree(fold=moments).image(), *pid)
+            got, _, err = reader.dump(trace_corpus.tree(fold=moments).image(), *pid)
             wrong = [(k, got[k], want[k]) for k in ("processes", "total", "n_frees", "n_events", "n_missing", "n_unmatched")
                      if got[k] != want[k]]
             tap.ok(not wrong and not differences(by_path(got), by_path(want)) and not got["damage"],
@@ -214,8 +215,8 @@ def refusal(reader, image):
 
 
 def test_refusals(tap, reader):
-    whole = trace_write.small().image()
-    newer = trace_write.small().image(major=5)
+    whole = trace_corpus.small().image()
+    newer = trace_corpus.small().image(major=5)
     for text, image, want in [
             ("empty", b"", "3 : empty file"), ("text", b"hello, world, this is text", "3 : not a seep trace (offset 0: no magic number)"),
             ("cut header", whole[:11], "3 : cut within its header (offset 11)"),
@@ -224,7 +225,7 @@ def test_refusals(tap, reader):
              "3 : not a seep trace (offset 0: the magic number was changed, as by a transfer in text mode)")]:
         got = refusal(reader, image)
         tap.ok(got == want, f"refusal of {text}", got)
-    got, _, err = reader.dump(trace_write.small().image(minor=9))
+    got, _, err = reader.dump(trace_corpus.small().image(minor=9))
     tap.ok(got and not got["damage"], "a higher minor version is read", err)
     fifo = os.path.join(reader.directory, "fifo")
     os.mkfifo(fifo)

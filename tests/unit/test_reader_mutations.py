@@ -6,7 +6,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_reader import ROOT, main, trace_write  # noqa: E402
+from test_reader import ROOT, main, trace_corpus  # noqa: E402
 
 
 def test_mutations(tap, reader):
@@ -16,9 +16,9 @@ def test_mutations(tap, reader):
     tap.ok(corpus and r.returncode == 0, f"{len(corpus)} corpus files cut at every byte, {n} times flipped, blocks shuffled",
            r.stdout + r.stderr[-1500:])
     with tempfile.TemporaryDirectory() as again:
-        trace_write.write_corpus(again)
+        trace_corpus.write_corpus(again)
         same = all(open(f, "rb").read() == open(os.path.join(again, os.path.basename(f)), "rb").read() for f in corpus)
-    tap.ok(same, "the corpus is what trace_write.py writes today")
+    tap.ok(same, "the corpus is what trace_corpus.py writes today")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@
  *
  * Hooks that must make no system call (`is_quiet`) do not read the clock at all, since strict seccomp forbids that as well. Each event's stamp is the
  * next number of one counter, `recent_stamp`; the collector raises it to the clock's reading before it looks at the slots, and never lowers it. So the
- * promise is the same: an idle slot will stamp nothing older than that reading.
+ * promise is the same: an idle slot will stamp nothing older than that reading. So do all hooks of a program that has forbidden itself the TSC, from then on.
  *
  * Nothing here holds a pointer or a pthread type: both sides may be of different libcs. All numbers are little-endian.
  */
@@ -153,7 +153,7 @@ struct ring_header {
     _Atomic uint32_t wake;         /* futex: a hook adds 1 and wakes it when half of the chunks are taken */
     _Atomic uint32_t n_chunks_out; /* chunks held by threads or waiting to be read; a hint for `wake` */
     alignas(64) _Atomic uint64_t
-        recent_stamp; /* the clock at the collector's last poll; never ahead of the clock. When quiet: see above */
+        recent_stamp; /* the clock at the collector's last poll, never lowered; never ahead of the clock. As a counter: see above */
     _Atomic uint32_t is_shared;              /* 1: more than one slot has been used, so every event needs the clock */
     alignas(64) _Atomic uint64_t n_verified; /* unwinder=verify: captures compared with libunwind, and those that differ */
     _Atomic uint64_t n_differing;

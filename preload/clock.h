@@ -12,9 +12,13 @@
 #include "arch.h"
 #include "attributes.h"
 
-extern HIDDEN bool clock_is_tsc; /* set once, before the first stamp */
+extern HIDDEN bool clock_is_tsc; /* set before the first stamp; never again after clock_leave_tsc() */
 
-/* Where stamps are not the TSC: CLOCK_MONOTONIC, or the next number of the ring's counter where hooks must make no system call. */
+/* The program is about to forbid the TSC to the calling thread: from here on no thread's hooks read it. Stamps go on as the next numbers of the ring's
+ * counter, which the collector raises; they are as fine as its polls then, and their order is exact. */
+void clock_leave_tsc(void);
+
+/* Where stamps are not the TSC: CLOCK_MONOTONIC, or the next number of the ring's counter where hooks must make no system call, or the TSC is forbidden. */
 uint64_t clock_other(void);
 
 ALWAYS_INLINE uint64_t clock_after(void) {

@@ -17,7 +17,18 @@ enum {
 };
 
 COLD uint64_t clock_other(void) {
-    return quiet_is_on ? atomic_fetch_add(&ring->recent_stamp, 1) + 1 : sys_mono_ns();
+    bool is_counted = quiet_is_on || (sys_is_tsc_barred && ring->is_clock_tsc);
+    return is_counted ? atomic_fetch_add(&ring->recent_stamp, 1) + 1 : sys_mono_ns();
+}
+
+void clock_leave_tsc(void) {
+    if (clock_is_tsc && ring) {
+        uint64_t now = arch_tsc_after(), seen = atomic_load(&ring->recent_stamp);
+        while (seen < now && !atomic_compare_exchange_weak(&ring->recent_stamp, &seen, now)) {
+        }
+    }
+    sys_is_tsc_barred = true;
+    clock_is_tsc = false;
 }
 
 /* Set when a wait for the collector was in vain: from then on hooks drop at once, until a chunk can be had again. */

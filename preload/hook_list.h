@@ -139,7 +139,9 @@
     /* the status of an end that exit() has no part in */ \
     X(_exit) \
     X(_Exit) \
-    X(quick_exit)
+    X(quick_exit) \
+    /* the clock may be forbidden */ \
+    X(prctl)
 /* clang-format on */
 
 #endif

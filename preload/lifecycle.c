@@ -87,8 +87,19 @@ static void log_process(bool is_forked) {
     sys_unmap(command, COMMAND_BYTES_MAX);
 }
 
+static uint64_t read_tsc(void) {
+    if (!sys_is_tsc_barred) {
+        return arch_tsc_before();
+    }
+    bool is_barred = sys_asks_tsc_barred(); /* perhaps to other threads alone */
+    sys_allow_tsc(true);
+    uint64_t stamp = arch_tsc_before();
+    sys_allow_tsc(!is_barred);
+    return stamp;
+}
+
 static void note_start(void) {
-    ring->start_stamp = ring->is_clock_tsc ? arch_tsc_before() : sys_mono_ns(); /* also where hooks read no clock */
+    ring->start_stamp = ring->is_clock_tsc ? read_tsc() : sys_mono_ns(); /* also where hooks read no clock */
     atomic_store_explicit(&ring->recent_stamp, ring->start_stamp, memory_order_relaxed);
     ring->start_mono_ns = sys_mono_ns();
     ring->start_real_ns = sys_real_ns();

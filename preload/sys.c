@@ -123,9 +123,24 @@ void sys_futex_wake(const void *word) {
     call(SYS_futex, (long)word, FUTEX_WAKE, 1, 0);
 }
 
+bool sys_is_tsc_barred;
+
+bool sys_asks_tsc_barred(void) {
+    int state = PR_TSC_ENABLE;
+    return call(SYS_prctl, PR_GET_TSC, (long)&state, 0, 0) == 0 && state == PR_TSC_SIGSEGV;
+}
+
+void sys_allow_tsc(bool is_allowed) {
+    call(SYS_prctl, PR_SET_TSC, is_allowed ? PR_TSC_ENABLE : PR_TSC_SIGSEGV, 0, 0);
+}
+
 static uint64_t clock_ns(clockid_t clock) {
     struct timespec t = {0};
-    clock_gettime(clock, &t);
+    if (sys_is_tsc_barred) {
+        call(SYS_clock_gettime, clock, (long)&t, 0, 0);
+    } else {
+        clock_gettime(clock, &t);
+    }
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 

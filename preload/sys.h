@@ -52,6 +52,15 @@ ssize_t sys_copy(void *to, uint64_t from, size_t size_bytes);
 void sys_futex_wait(const void *word, uint32_t expected, uint64_t ns);
 void sys_futex_wake(const void *word);
 
+/* Reading the TSC may kill this process (PR_SET_TSC), and so may the kernel's vDSO, which reads it. */
+extern HIDDEN bool sys_is_tsc_barred;
+
+/* Whether it does so in the calling thread. */
+bool sys_asks_tsc_barred(void);
+
+/* Allow it, or forbid it again, to the calling thread. */
+void sys_allow_tsc(bool is_allowed);
+
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in ns. */
 uint64_t sys_mono_ns(void);
 uint64_t sys_real_ns(void);

@@ -93,10 +93,6 @@ void ring_map_detach(struct ring_map *ring) {
 
 void ring_map_set_clock(const struct ring_map *ring, uint64_t stamp) {
     _Atomic uint64_t *clock = &ring->header->recent_stamp;
-    if (!ring->is_quiet) {
-        atomic_store_explicit(clock, stamp, memory_order_relaxed);
-        return;
-    }
     uint64_t seen = atomic_load_explicit(clock, memory_order_relaxed);
     while (seen < stamp && !atomic_compare_exchange_weak(clock, &seen, stamp)) {
     }

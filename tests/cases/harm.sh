@@ -145,6 +145,15 @@ case_exit_in_hook() { # 120 s
     done
 }
 
+# A program that makes the time stamp counter deadly goes on, is recorded on, and so are its children.
+case_forbids_tsc() {
+    BOOKS=$PWD/books status_of 5 "$SEEP" run -o trace.seep -- "$TARGETS/forbids_tsc" >out 2>err
+    report_json trace.seep >report.json 2>report.err
+    ! has_warned report.err || fail "$(cat report.err)"
+    [ "$(json report.json '.processes | map("\(.end) \(.exit)") | join(", ")')" = "exit 5, exit 5" ] || fail "$(json report.json '.processes')"
+    python3 "$LIB/compare_books.py" books report.json --module forbids_tsc || fail "the report is wrong"
+}
+
 # The vfork children's own two events each are counted as lost; nothing else is.
 case_vfork_first() {
     unharmed 400 no-thread-slot "$TARGETS/vfork_first"

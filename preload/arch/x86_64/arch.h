@@ -57,10 +57,12 @@ ALWAYS_INLINE uint64_t arch_tsc_after(void) {
     return (uint64_t)high << 32 | low;
 }
 
-/* A stamp that is older than anything this thread does visibly from here on: stores leave the core in order, after it. */
+/* A stamp that is older than anything this thread does visibly from here on: stores leave the core in order, after it. And not older than what it has
+ * seen: without lfence the TSC is read before a load that is still under way has brought the very block that is freed here, so that the free would stand
+ * before the allocation of another thread. (Intel SDM vol. 2, RDTSC) */
 ALWAYS_INLINE uint64_t arch_tsc_before(void) {
     uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");
+    __asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high)::"memory");
     return (uint64_t)high << 32 | low;
 }
 

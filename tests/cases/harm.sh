@@ -126,7 +126,7 @@ case_fork_in_handler_by_syscall() {
 # event is written.)
 case_exit_in_hook() { # 120 s
     local how lost n_struck n_behind
-    for how in "exit 41" "exit 41 onstack" "jump 41" "jump 41 onstack"; do
+    for how in "exit 97" "exit 97 onstack" "jump 97" "jump 97 onstack"; do
         rm -f trace.seep
         # shellcheck disable=SC2086 # words
         "$SEEP" run -o trace.seep -- "$TARGETS/exit_in_hook" $how >out 2>err || fail "$how: exit status $?: $(cat err)"

@@ -114,7 +114,7 @@ figures() { # REPORT: all there is to compare
              stacks: (.stacks | map(del(.oldest_seconds)) | sort)}) | sort)}' "$1"
 }
 
-case_python() { # 120 s
+case_python() { # 240 s
     cat >work.py <<'PY'
 import random
 random.seed(5)

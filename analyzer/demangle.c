@@ -2,7 +2,7 @@
  *
  * Rust first, then C++, as libiberty's automatic style does, which also limits its own recursion. Its two demanglers are called
  * directly: cplus_demangle() would pull in libiberty's xmalloc.o, whose xrealloc is not ours. What libiberty does not know is
- * symbol versions, so "@@VER" is cut before it sees the name.
+ * symbol versions, so "@@VER" is cut before it sees the name. Go's names are readable but for two things.
  */
 #include "demangle.h"
 
@@ -16,12 +16,30 @@
 
 #include "diag.h"
 
+/* Go's linker writes which calling convention a function has, and the dots of a path's last part as %2e. */
+static uint32_t work_out_go(struct string_pool *pool, const char *symbol, size_t n) {
+    static const char convention[] = ".abi0", dot[] = "%2e";
+    char *name = xstrndup(symbol, n);
+    if (n > sizeof convention && strcmp(name + n - (sizeof convention - 1), convention) == 0) {
+        n -= sizeof convention - 1;
+        name[n] = '\0';
+    }
+    for (char *at = name; (at = strstr(at, dot)) != NULL;) {
+        *at++ = '.';
+        memmove(at, at + sizeof dot - 2, strlen(at + sizeof dot - 2) + 1);
+        n -= sizeof dot - 2;
+    }
+    uint32_t readable = string_pool_id(pool, name, n);
+    free(name);
+    return readable;
+}
+
 static uint32_t work_out(struct string_pool *pool, uint32_t id) {
     const char *symbol = string_pool_text(pool, id);
     const char *version = strchr(symbol, '@');
     size_t n = version && version != symbol ? (size_t)(version - symbol) : strlen(symbol);
     if (n < 2 || symbol[0] != '_') {
-        return string_pool_id(pool, symbol, n);
+        return strchr(symbol, '.') ? work_out_go(pool, symbol, n) : string_pool_id(pool, symbol, n);
     }
     char *bare = xstrndup(symbol, n);
     char *name = rust_demangle(bare, DMGL_PARAMS | DMGL_ANSI);

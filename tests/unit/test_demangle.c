@@ -52,6 +52,15 @@ int main(void) {
     check("_RNvCskwGfYPst2Cb_3foo16example_function", "foo::example_function");
     check("_RINvNtC3std3mem8align_ofdE", "std::mem::align_of::<f64>");
     check("_RNvXs_CsbDqzXfLQacH_1aNtB4_3FooNtB4_3Bar3baz", "<a::Foo as a::Bar>::baz");
+    /* Go: as runtime.FuncForPC(pc).Name() has them. */
+    check("runtime.asmcgocall.abi0", "runtime.asmcgocall");
+    check("main.(*teller).tell", "main.(*teller).tell");
+    check("gopkg.in/yaml%2ev3.Marshal", "gopkg.in/yaml.v3.Marshal");
+    check("gopkg.in/a%2eb%2ev3.(*T).F.func1.abi0", "gopkg.in/a.b.v3.(*T).F.func1");
+    check("main.F[go.shape.int_0]", "main.F[go.shape.int_0]");
+    check(".abi0", ".abi0");
+    check("a.%2", "a.%2");
+    check("lib.so%2e", "lib.so.");
     /* Versions go, other names stay. */
     check("_Znwm@@GLIBCXX_3.4", "operator new(unsigned long)");
     check("_Znam@GLIBCXX_3.4", "operator new[](unsigned long)");

@@ -122,8 +122,16 @@ $(BUILD)/targets/operator_new-%: tests/targets/operator_new.cc tests/targets/boo
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
 
+# Programs with Go in them. Go keeps what it compiled, its runtime too, in one place for all BUILDs.
+GO := env GO111MODULE=off GOENV=off GOFLAGS= GOTOOLCHAIN=local CGO_ENABLED=1 CC=gcc GOCACHE=$(CURDIR)/build/go-cache go
+TARGET_MIXED := $(patsubst %,$(BUILD)/targets/%,go_stress)
+
+$(BUILD)/targets/go_stress: $(wildcard tests/targets/go_stress/*)
+	@mkdir -p $(@D)
+	$(Q)cd tests/targets/go_stress && $(GO) build -o $(abspath $@) .
+
 .PHONY: targets
-targets: $(TARGET_LIB) $(TARGET_BIN) ## build the programs that the tests trace
+targets: $(TARGET_LIB) $(TARGET_BIN) $(TARGET_MIXED) ## build the programs that the tests trace
 
 # Sanitizer builds, each in a folder of its own: everything but the shim with ASan+UBSan, the concurrent units with TSan, the
 # shim with UBSan that traps (it may not bring a runtime into its host).

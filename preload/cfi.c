@@ -7,6 +7,7 @@
 
 #include "arch.h"
 #include "cfi_program.h"
+#include "go_rule.h"
 #include "modules.h"
 
 _Atomic uint64_t cfi_front[1 << CFI_FRONT_BITS];
@@ -107,7 +108,7 @@ static uint32_t compute_anywhere(uint64_t pc) {
     if (rule == CFI_NO_ENTRY && pc + 10 < module.end && arch_is_sigreturn((const uint8_t *)pc + 1)) {
         return CFI_SIGNAL; /* a runtime's own signal return, without CFI */
     }
-    return rule;
+    return rule == CFI_NO_ENTRY && module_is_go(pc) ? go_rule(pc + 1, module.start, module.end) : rule;
 }
 
 static COLD uint32_t rule_slow(uint64_t ip, uint64_t mixed) {

@@ -19,6 +19,7 @@
 #define SEEP_CFI_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "attributes.h"
@@ -31,7 +32,7 @@ enum cfi_kind {
     CFI_SIGNAL = 4,   /* the frame that the kernel pushes for a signal handler */
     CFI_END = 5,      /* there is no caller */
     CFI_COMPLEX = 6,  /* a rule that the word cannot hold: the stack ends here and is counted as cut */
-    CFI_GUESS = 7,    /* no module: a frame pointer chain, if it stays on the thread's own stack */
+    CFI_GUESS = 7,    /* no module: a frame pointer chain, if it stays on the thread's own stack; or Go's code, see below */
 };
 
 enum {
@@ -48,6 +49,15 @@ enum {
 
     /* Code of a module that its CFI does not cover: as CFI_COMPLEX, unless fp is 0, which marks the outermost frame (psABI AMD64 3.4.1). */
     CFI_NO_ENTRY = CFI_COMPLEX | 1 << CFI_KIND_BITS,
+
+    /* Code of a module with Go in it that its CFI does not cover (go_rule.h). Those with a higher offset: CFA = sp + that offset less 8. */
+    CFI_GO_CHAIN = CFI_GUESS | 1 << CFI_KIND_BITS,            /* by frame pointers, outwards */
+    CFI_GO_CHAIN_ANY = CFI_GO_CHAIN | 1 << CFI_FP_SLOT_SHIFT, /* also to another stack that lies lower */
+    CFI_GO_END = CFI_GO_CHAIN | 2 << CFI_FP_SLOT_SHIFT,       /* the caller has gone elsewhere */
+    CFI_GO_BY_DEPTH =
+        CFI_GO_CHAIN |
+        64 << CFI_FP_SLOT_SHIFT, /* the caller's goroutine and depth are kept, above sp + 8 * (fp slot - 64) */
+    CFI_GO_BY_SP = CFI_GO_CHAIN | 128 << CFI_FP_SLOT_SHIFT, /* the caller's sp is kept at sp + 8 * (fp slot - 128) */
 };
 
 extern HIDDEN _Atomic uint64_t cfi_front[1 << CFI_FRONT_BITS];
@@ -64,6 +74,11 @@ ALWAYS_INLINE uint64_t cfi_rule_offset(uint32_t rule) {
 /* How far below the CFA the caller's fp is saved, in bytes; 0 = fp is unchanged. */
 ALWAYS_INLINE uint64_t cfi_rule_fp_slot(uint32_t rule) {
     return (uint64_t)(rule >> CFI_FP_SLOT_SHIFT) * 8;
+}
+
+/* Whether it is for Go's code. */
+ALWAYS_INLINE bool cfi_rule_is_go(uint32_t rule) {
+    return cfi_rule_kind(rule) == CFI_GUESS && cfi_rule_offset(rule) != 0;
 }
 
 /* Look in the cache, then compute and cache. Context: any thread, inside malloc, async-signal-safe; reads the module's tables, notes new modules. */

@@ -44,6 +44,7 @@ struct unwind_bounds {
         own_high;       /* the thread's own stack, as far down as a stack that ended in order has shown it to be one */
     uint64_t low, high; /* pages elsewhere, found readable in this capture */
     bool is_cut;        /* something in it could not be asked about, because hooks must be quiet */
+    bool is_away;       /* this capture has met Go's code */
 };
 
 /* A frame just unwound: its state and its rule. With its caller's state they tell which words the step read. */

@@ -10,6 +10,7 @@
 
 #include "cfi.h"
 #include "clock.h"
+#include "elf_note.h"
 #include "elf_object.h"
 #include "lifecycle.h"
 #include "quiet.h"
@@ -18,7 +19,13 @@
 #include "sys.h"
 #include "text.h"
 
-enum { TABLE_BITS = 14, BUILD_ID_MAX = 64, GONE_AT_ONCE = 64, PATH_BYTES = 8192 };
+enum {
+    TABLE_BITS = 14,
+    BUILD_ID_MAX = 64,
+    GONE_AT_ONCE = 64,
+    PATH_BYTES = 8192,
+    NT_GO_BUILD_ID = 4, /* cmd/link/internal/ld/elf.go of Go */
+};
 
 enum module_state { MODULE_FREE, MODULE_CLAIMED, MODULE_LIVE, MODULE_GONE };
 
@@ -41,75 +48,6 @@ static char start_folder[PATH_BYTES / 2]; /* where hooks may not ask for the pre
 int modules_init(void) {
     table = sys_map_private(sizeof *table << TABLE_BITS);
     return table ? 0 : -ENOMEM;
-}
-
-/* Look for the GNU build-id in one note segment. Returns its length. */
-static uint32_t build_id_in_notes(const uint8_t *notes, uint64_t n, uint8_t *id) {
-    while (n > sizeof(ElfW(Nhdr))) {
-        const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)notes;
-        uint64_t name_bytes = (note->n_namesz + 3ull) & ~3ull;
-        uint64_t desc_bytes = (note->n_descsz + 3ull) & ~3ull;
-        uint64_t all = sizeof *note + name_bytes + desc_bytes;
-        if (all > n) {
-            break;
-        }
-        if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(note + 1, "GNU", 4) &&
-            note->n_descsz <= BUILD_ID_MAX) {
-            memcpy(id, notes + sizeof *note + name_bytes, note->n_descsz);
-            return note->n_descsz;
-        }
-        notes += all;
-        n -= all;
-    }
-    return 0;
-}
-
-/* Whether the file's own bytes of that segment are loaded and can be read, as far as the headers say. */
-static bool is_loaded(const ElfW(Phdr) * headers, uint32_t n, const ElfW(Phdr) * segment) {
-    for (uint32_t i = 0; i < n; i++) {
-        const ElfW(Phdr) *load = &headers[i];
-        if (load->p_type == PT_LOAD && (load->p_flags & PF_R) && segment->p_vaddr >= load->p_vaddr &&
-            segment->p_vaddr - load->p_vaddr <= load->p_filesz &&
-            segment->p_filesz <= load->p_filesz - (segment->p_vaddr - load->p_vaddr)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The same as below, when the kernel must not be asked. */
-static uint32_t read_build_id_quietly(const struct elf_object *o, uint8_t *id) {
-    const ElfW(Phdr) * headers;
-    uint32_t n = elf_object_headers(o, &headers), bytes = 0;
-    for (uint32_t i = 0; i < n && bytes == 0; i++) {
-        if (headers[i].p_type == PT_NOTE && is_loaded(headers, n, &headers[i])) {
-            const uint8_t *notes = (const uint8_t *)(o->bias + headers[i].p_vaddr); /* NOLINT(performance-no-int-to-ptr) */
-            bytes = build_id_in_notes(notes, headers[i].p_filesz, id);
-        }
-    }
-    return bytes;
-}
-
-/* The build-id of a mapped object, from its program headers in memory. Returns its length, 0 if it has none. */
-static uint32_t read_build_id(const struct elf_object *o, uint8_t *id) {
-    const uint8_t *base = (const uint8_t *)o->start; /* NOLINT(performance-no-int-to-ptr) */
-    const ElfW(Ehdr) *ehdr = (const ElfW(Ehdr) *)base;
-    if (o->end - o->start < 4096 || !sys_is_readable(o->start) || memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 ||
-        ehdr->e_phoff + (uint64_t)ehdr->e_phnum * sizeof(ElfW(Phdr)) > 4096) {
-        return 0;
-    }
-    const ElfW(Phdr) *phdr = (const ElfW(Phdr) *)(base + ehdr->e_phoff);
-    for (unsigned i = 0; i < ehdr->e_phnum; i++) {
-        uint64_t start = o->bias + phdr[i].p_vaddr;
-        if (phdr[i].p_type == PT_NOTE && start >= o->start && start < o->end && phdr[i].p_memsz <= o->end - start &&
-            sys_is_readable(start) && sys_is_readable(start + phdr[i].p_memsz - 8)) {
-            uint32_t n = build_id_in_notes((const uint8_t *)start, phdr[i].p_memsz, id); /* NOLINT */
-            if (n) {
-                return n;
-            }
-        }
-    }
-    return 0;
 }
 
 static bool append_module(const void *head, uint32_t head_bytes, const char *path) {
@@ -194,7 +132,8 @@ static COLD void note_object(const struct elf_object *o) {
         }
         atomic_fetch_add(&n_entering, 1);
         uint8_t id[BUILD_ID_MAX];
-        uint32_t id_bytes = quiet_is_on ? read_build_id_quietly(o, id) : read_build_id(o, id);
+        uint32_t id_bytes = elf_note(o, "GNU", NT_GNU_BUILD_ID, id, sizeof id);
+        id_bytes = id_bytes <= sizeof id ? id_bytes : 0;
         atomic_store_explicit(&module->start, o->start, memory_order_relaxed);
         module->end = o->end;
         module->identity = o->identity;
@@ -216,6 +155,12 @@ bool module_find(uint64_t pc, struct module_view *view) {
     note_object(&o);
     *view = (struct module_view){.start = o.start, .end = o.end, .eh_frame_hdr = o.eh_frame_hdr};
     return true;
+}
+
+bool module_is_go(uint64_t pc) {
+    struct elf_object o;
+    uint8_t build_id[8];
+    return elf_object_at(pc, &o, true) && elf_note(&o, "Go", NT_GO_BUILD_ID, build_id, sizeof build_id) > 0;
 }
 
 static int note_loaded(struct dl_phdr_info *info, size_t size, void *unused) {

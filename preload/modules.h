@@ -30,6 +30,9 @@ void modules_prepare_quiet(void);
  */
 bool module_find(uint64_t pc, struct module_view *view);
 
+/* Whether the module that pc lies in has code of Go's: the note that Go's linker writes says so. Context: as module_find; cold */
+bool module_is_go(uint64_t pc);
+
 /* In a fork child: what another thread of the parent was just entering is nobody's. Context: no other thread */
 void modules_begin_child(void);
 

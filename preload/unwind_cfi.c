@@ -16,19 +16,20 @@ static uint32_t capture(struct thread_state *t, struct arch_caller caller) {
     enum unwind_result result = UNWIND_CALLER;
     uint32_t n = 0;
     bool is_elsewhere = unwind_begin(&t->bounds, c.sp);
-    t->bounds.is_cut = false;
+    t->bounds.is_cut = t->bounds.is_away = false;
     while (result == UNWIND_CALLER && n < RING_FRAMES_MAX) {
         ip[n++] = c.ip;
         last = (struct unwound_frame){.at = c, .rule = cfi_rule(c.ip)};
         is_interrupted |= cfi_rule_kind(last.rule) == CFI_SIGNAL;
         result = unwind_step(&c, last.rule, &t->bounds);
     }
-    if (is_elsewhere && !is_interrupted) {
+    if (is_elsewhere && !is_interrupted && !t->bounds.is_away) {
         unwind_settle(&t->bounds, caller.sp, &last);
     }
     if (result == UNWIND_CUT || result == UNWIND_CALLER || t->bounds.is_cut) {
         ring_count_lost(RING_LOST_CUT_STACKS, 1);
     }
+    t->bounds.is_away = false;
     return stack_intern(stack_root(), ip, n);
 }
 

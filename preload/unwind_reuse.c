@@ -96,6 +96,7 @@ struct found {
     uint32_t n;
     uint32_t n_kept;        /* kept frames that go on from there, 0 = the stack ends */
     enum unwind_result end; /* how, if it does */
+    bool is_away;           /* it went through Go's code, perhaps over a stack of a goroutine's */
 };
 
 /* Unwind until the state of a kept frame is met whose words hold. */
@@ -164,7 +165,7 @@ ALWAYS_INLINE uint32_t keep_found(struct thread_state *t, const struct found *fo
         keep(kept, &t->unwound[i], has_read, stack);
         has_read = true;
     }
-    if (UNLIKELY((found->n_kept == 0 && found->end == UNWIND_END_HALF) || is_interrupted)) {
+    if (UNLIKELY((found->n_kept == 0 && found->end == UNWIND_END_HALF) || is_interrupted || found->is_away)) {
         kept->n_frames =
             0; /* there is no telling by which words it ended; or the stack that was interrupted may be unmapped by then */
     }
@@ -191,6 +192,8 @@ uint32_t capture_by_reuse(struct thread_state *t, struct arch_caller caller) {
         root = stack_root();
         check_kept(t, root, is_elsewhere);
         found = unwind_new(t, caller);
+        found.is_away = t->bounds.is_away;
+        t->bounds.is_away = false;
         /* The root changes when a module of this stack turns out to be another than before. */
     } while (UNLIKELY(stack_root() != root) || (UNLIKELY(!fits(t, &found)) && make_room(t)));
     if (UNLIKELY(found.n_kept == 0)) {

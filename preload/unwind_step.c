@@ -1,12 +1,17 @@
 /* unwind_step.c - the rare kinds of frames; see unwind_step.h. */
 #include "unwind_step.h"
 
+#include <stdatomic.h>
+
 #include "quiet.h"
 #include "sys.h"
 
 enum {
     STATIC_TLS_MAX = 256 << 10, /* what lies between a thread's control block and its outermost frame */
     GUESS_BYTES_MAX = 1 << 20,  /* frames without CFI are taken to be no larger */
+    GO_FRAME_BYTES_MAX = 1024,  /* of runtime.cgocall */
+    DISTANCE_BITS = 16,
+    NO_FP = 1, /* leads nowhere */
 };
 
 static uint64_t page_of(uint64_t address) {
@@ -94,6 +99,97 @@ static enum unwind_result step_guess(struct unwind_cursor *c, struct unwind_boun
     return c->ip > UNWIND_LOWEST_CODE ? UNWIND_CALLER : UNWIND_END_READ;
 }
 
+/* Whether a frame that Go's code leads to can be read. */
+static bool can_read_beyond(struct unwind_bounds *bounds, uint64_t low, uint64_t high) {
+    return quiet_is_on ? unwind_is_own(bounds, low, high) : unwind_can_read(bounds, low, high);
+}
+
+/* By frame pointers, to Go's code. */
+static enum unwind_result step_go_chain(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds) {
+    uint64_t frame = c->fp;
+    if (frame == 0) {
+        return UNWIND_END;
+    }
+    if ((frame & 7) || (frame < c->sp && rule != CFI_GO_CHAIN_ANY) || !can_read_beyond(bounds, frame, frame + 16)) {
+        return UNWIND_CUT;
+    }
+    struct unwind_cursor caller = {.ip = unwind_word(frame + 8), .sp = frame + 16, .fp = unwind_word(frame)};
+    if (!cfi_rule_is_go(cfi_rule(caller.ip))) {
+        return UNWIND_CUT;
+    }
+    *c = caller;
+    return UNWIND_CALLER;
+}
+
+/* How far the fp of asmcgocall's caller lies above the sp there: the same in each call from one place. {ip, distance} of the last place met; 0 = none. */
+static _Atomic uint64_t known_distance;
+
+/* The fp of asmcgocall's caller at ip, sp. fp: what C has preserved, which leads elsewhere if the stack has been moved since. */
+static uint64_t fp_of_caller(uint64_t ip, uint64_t sp, uint64_t fp) {
+    uint64_t distance = fp - sp;
+    if (distance < GO_FRAME_BYTES_MAX) {
+        atomic_store_explicit(&known_distance, ip << DISTANCE_BITS | distance, memory_order_relaxed);
+        return fp;
+    }
+    uint64_t known = atomic_load_explicit(&known_distance, memory_order_relaxed);
+    return known >> DISTANCE_BITS == ip ? sp + (known & ((1u << DISTANCE_BITS) - 1)) : NO_FP;
+}
+
+/* From runtime.asmcgocall to its caller, on whichever stack that is. */
+static enum unwind_result step_go_switch(struct unwind_cursor *c, uint64_t slot, bool is_by_depth,
+                                         struct unwind_bounds *bounds) {
+    uint64_t at = c->sp + slot;
+    if (!can_read_beyond(bounds, at, at + 16)) {
+        return UNWIND_CUT;
+    }
+    uint64_t sp = unwind_word(at);
+    if (is_by_depth) {
+        uint64_t stack_end_of_g = unwind_word(at + 8) + 8;
+        if ((stack_end_of_g & 7) || !can_read_beyond(bounds, stack_end_of_g, stack_end_of_g + 8)) {
+            return UNWIND_CUT;
+        }
+        sp = unwind_word(stack_end_of_g) - sp;
+    }
+    uint64_t ip = (sp & 7) || !can_read_beyond(bounds, sp, sp + 8) ? 0 : unwind_word(sp);
+    if (!cfi_rule_is_go(cfi_rule(ip))) {
+        return UNWIND_CUT;
+    }
+    *c = (struct unwind_cursor){.ip = ip, .sp = sp + 8, .fp = is_by_depth ? fp_of_caller(ip, sp, c->fp) : c->fp};
+    return UNWIND_CALLER;
+}
+
+/* Up the stack, from where a function's end is known. */
+static enum unwind_result step_go_frame(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds) {
+    uint64_t cfa = c->sp + cfi_rule_offset(rule) - 8, fp_slot = cfi_rule_fp_slot(rule);
+    if (!unwind_is_plausible(cfa, c->sp, bounds->own_high) || !can_read_beyond(bounds, c->sp, cfa)) {
+        return UNWIND_CUT;
+    }
+    if (fp_slot) {
+        c->fp = unwind_word(cfa - fp_slot);
+    }
+    c->ip = unwind_word(cfa - ARCH_RA_BELOW_CFA);
+    c->sp = cfa;
+    return c->ip > UNWIND_LOWEST_CODE ? UNWIND_CALLER : UNWIND_END_HALF;
+}
+
+/* Go's code, on any stack; see go_rule.h. */
+static enum unwind_result step_go(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds) {
+    if (!bounds->is_away && !quiet_is_on) {
+        bounds->low = bounds->high = 0; /* found in an earlier capture, if this one began on the own stack */
+    }
+    bounds->is_away = true;
+    if (cfi_rule_offset(rule) != cfi_rule_offset(CFI_GO_CHAIN)) {
+        return step_go_frame(c, rule, bounds);
+    }
+    uint64_t of_sp = cfi_rule_fp_slot(CFI_GO_BY_SP), of_depth = cfi_rule_fp_slot(CFI_GO_BY_DEPTH),
+             slot = cfi_rule_fp_slot(rule);
+    if (slot >= of_depth) {
+        bool is_by_depth = slot < of_sp;
+        return step_go_switch(c, slot - (is_by_depth ? of_depth : of_sp), is_by_depth, bounds);
+    }
+    return rule == CFI_GO_END ? UNWIND_END : step_go_chain(c, rule, bounds);
+}
+
 NOINLINE enum unwind_result unwind_step_rare(struct unwind_cursor *c, uint32_t rule, struct unwind_bounds *bounds) {
     switch (cfi_rule_kind(rule)) {
     case CFI_FP_DEREF:
@@ -101,7 +197,7 @@ NOINLINE enum unwind_result unwind_step_rare(struct unwind_cursor *c, uint32_t r
     case CFI_SIGNAL:
         return step_signal(c, bounds);
     case CFI_GUESS:
-        return step_guess(c, bounds);
+        return cfi_rule_is_go(rule) ? step_go(c, rule, bounds) : step_guess(c, bounds);
     case CFI_COMPLEX:
         return rule == CFI_NO_ENTRY && c->fp == 0 ? UNWIND_END : UNWIND_CUT;
     default:

@@ -146,4 +146,27 @@ static inline bool arch_is_sigreturn(const uint8_t *pc) {
     return __builtin_memcmp(pc, code, sizeof code) == 0;
 }
 
+/* What Go's runtime does behind a call that was made on another stack than the caller's, as the code at the return address shows it. */
+enum arch_go_call {
+    ARCH_GO_CALL, /* none of these */
+    ARCH_GO_CALL_FOR_GOOD, /* does not come back: runtime.mcall drops the argument (pop %rax) and is no epilogue, runtime.morestack aborts
+                              (call; ret: compiled code would drop a frame before) */
+    ARCH_GO_CALL_ON_G0, /* runtime.systemstack (call *%rdi) */
+    ARCH_GO_CALL_BY_DEPTH, /* runtime.asmcgocall: loads g, and subtracts its depth from the end of its stack; depth at slot, g behind it */
+    ARCH_GO_CALL_BY_SP, /* the same on the thread's stack: loads its sp, at slot */
+};
+
+/* pc: where there is code for 5 bytes before and 32 behind. slot: bytes above sp, less than 512. Context: cold */
+enum arch_go_call arch_read_go_call(const uint8_t *pc, uint64_t *slot);
+
+/* The way from an instruction to the function's return, where that is a straight line. */
+struct arch_epilogue {
+    uint64_t cfa_above_sp; /* bytes */
+    uint64_t fp_below_cfa; /* where the caller's fp is loaded from; 0 = fp is unchanged */
+};
+
+/* Read n bytes of code at pc: instructions that load registers from the stack, that add to the stack pointer, and the return.
+ * Returns whether it is that and nothing else. Context: cold */
+bool arch_read_epilogue(const uint8_t *pc, uint32_t n, struct arch_epilogue *epilogue);
+
 #endif

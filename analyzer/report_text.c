@@ -82,10 +82,17 @@ static void put_location(FILE *f, const struct location *location, uint64_t ip, 
     }
 }
 
-/* What called main is the same everywhere; heaptrack_print stops there too. "main.cold" is a part of main that the compiler moved. */
+/* What called main is the same everywhere; heaptrack_print stops there too. "main.cold" is a part of main that the compiler moved, "main.main" is
+ * Go's; its other functions of that kind are of the package main. */
 static bool is_last_shown(const struct location *location) {
     const char *name = location->frames[0].function;
-    return name && (strcmp(name, "main") == 0 || strncmp(name, "main.", 5) == 0 || strcmp(name, "__libc_start_main") == 0);
+    static const char *const mains[] = {"main", "main.cold", "main.main", "__libc_start_main"};
+    for (size_t i = 0; name && i < sizeof mains / sizeof mains[0]; i++) {
+        if (strcmp(name, mains[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The callers of a stack's leaf, and the leaf as well where it is not the one that the site has shown. */

@@ -8,10 +8,10 @@ cut_at_most() {
     [ "$n" -le "$1" ] || fail "$n stacks cut"
 }
 
-# stress [ROUNDS]: under seep it says what it says without, and what it allocated is what the report has.
+# stress: under seep it says what it says without, and what it allocated is what the report has.
 stress() {
     rm -f books trace.seep
-    BOOKS=$PWD/books "$SEEP" run -o trace.seep -- "$TARGETS/go_stress" "${1:-200}" >out 2>err || fail "exit status $?: $(tail -5 err)"
+    BOOKS=$PWD/books "$SEEP" run -o trace.seep -- "$TARGETS/go_stress" 200 >out 2>err || fail "exit status $?: $(tail -5 err)"
     same out native.out
     has_not err . '^seep: trace in'
     report_json trace.seep >report.json

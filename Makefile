@@ -104,6 +104,7 @@ $(BUILD)/targets/tcmalloc_api $(BUILD)/targets/operator_new-tcmalloc: TARGET_LIB
 $(BUILD)/targets/mimalloc_api $(BUILD)/targets/operator_new-mimalloc: TARGET_LIBS := -lmimalloc
 $(BUILD)/targets/static_program: TARGET_LIBS := -static
 $(BUILD)/targets/blame_libraries: TARGET_LIBS := -l:libglib-2.0.so.0 -l:libcrypto.so.3 -l:libz.so.1
+$(BUILD)/targets/cert_reload: TARGET_LIBS := -lssl -lcrypto
 $(BUILD)/targets/hidden_allocator $(BUILD)/targets/exported_allocator: TARGET_LIBS := -fno-builtin
 $(BUILD)/targets/hidden_allocator $(BUILD)/targets/exported_allocator: tests/targets/lib_bump.c
 $(BUILD)/targets/signal_alloc: TARGET_LIBS := $(BUILD)/targets/lib_bump.so -Wl,-rpath,'$$ORIGIN'
@@ -122,13 +123,22 @@ $(BUILD)/targets/operator_new-%: tests/targets/operator_new.cc tests/targets/boo
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
 
-# Programs with Go in them. Go keeps what it compiled, its runtime too, in one place for all BUILDs.
+# Programs with Go and Rust in them. Go keeps what it compiled, its runtime too, in one place for all BUILDs.
 GO := env GO111MODULE=off GOENV=off GOFLAGS= GOTOOLCHAIN=local CGO_ENABLED=1 CC=gcc GOCACHE=$(CURDIR)/build/go-cache go
-TARGET_MIXED := $(patsubst %,$(BUILD)/targets/%,go_stress)
+RUSTC ?= $(firstword $(wildcard /usr/bin/rustc) rustc)
+TARGET_MIXED := $(patsubst %,$(BUILD)/targets/%,go_stress radio radio_v0)
 
 $(BUILD)/targets/go_stress: $(wildcard tests/targets/go_stress/*)
 	@mkdir -p $(@D)
 	$(Q)cd tests/targets/go_stress && $(GO) build -o $(abspath $@) .
+$(BUILD)/targets/radio_go.a: $(wildcard tests/targets/radio/*.[ch] tests/targets/radio/*.go)
+	@mkdir -p $(@D)
+	$(Q)cd tests/targets/radio && $(GO) build -buildmode=c-archive -o $(abspath $@) .
+$(BUILD)/targets/radio $(BUILD)/targets/radio_v0: $(BUILD)/targets/radio_go.a tests/targets/radio/main.rs
+	$(Q)$(RUSTC) --edition 2021 --crate-name radio -O $(RADIO_FLAGS) -o $@ tests/targets/radio/main.rs \
+		-C link-arg=$< -C link-arg=-lssl -C link-arg=-lcrypto
+$(BUILD)/targets/radio: RADIO_FLAGS := -g
+$(BUILD)/targets/radio_v0: RADIO_FLAGS := -C symbol-mangling-version=v0
 
 .PHONY: targets
 targets: $(TARGET_LIB) $(TARGET_BIN) $(TARGET_MIXED) ## build the programs that the tests trace

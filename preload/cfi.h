@@ -54,9 +54,8 @@ enum {
     CFI_GO_CHAIN = CFI_GUESS | 1 << CFI_KIND_BITS,            /* by frame pointers, outwards */
     CFI_GO_CHAIN_ANY = CFI_GO_CHAIN | 1 << CFI_FP_SLOT_SHIFT, /* also to another stack that lies lower */
     CFI_GO_END = CFI_GO_CHAIN | 2 << CFI_FP_SLOT_SHIFT,       /* the caller has gone elsewhere */
-    CFI_GO_BY_DEPTH =
-        CFI_GO_CHAIN |
-        64 << CFI_FP_SLOT_SHIFT, /* the caller's goroutine and depth are kept, above sp + 8 * (fp slot - 64) */
+    /* the caller's depth in its goroutine's stack is kept at sp + 8 * (fp slot - 64), the goroutine behind it */
+    CFI_GO_BY_DEPTH = CFI_GO_CHAIN | 64 << CFI_FP_SLOT_SHIFT,
     CFI_GO_BY_SP = CFI_GO_CHAIN | 128 << CFI_FP_SLOT_SHIFT, /* the caller's sp is kept at sp + 8 * (fp slot - 128) */
 };
 

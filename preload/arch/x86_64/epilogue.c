@@ -37,6 +37,10 @@ struct reading {
     bool is_return;
 };
 
+static int32_t as_signed(uint8_t byte) {
+    return (byte ^ 0x80) - 0x80;
+}
+
 /* An operand disp(%rsp), behind its opcode. Returns its register's number, -1 if it is another operand. */
 static int read_operand(struct reading *r, unsigned rex, uint64_t *displacement) {
     unsigned mod = r->p[0] >> 6, reg = r->p[0] >> 3 & 7;
@@ -47,7 +51,7 @@ static int read_operand(struct reading *r, unsigned rex, uint64_t *displacement)
     r->p += 2;
     *displacement = 0;
     if (mod == 1) {
-        *displacement = (uint64_t)(int64_t)(int8_t)*r->p++;
+        *displacement = (uint64_t)(int64_t)as_signed(*r->p++);
     } else if (mod == 2) {
         memcpy(&wide, r->p, sizeof wide);
         *displacement = (uint64_t)(int64_t)wide;
@@ -63,7 +67,7 @@ static bool read_add(struct reading *r, uint8_t opcode) {
         return false;
     }
     if (opcode == OP_ADD_8) {
-        n = (int8_t)*r->p++;
+        n = as_signed(*r->p++);
     } else {
         memcpy(&n, r->p, sizeof n);
         r->p += sizeof n;

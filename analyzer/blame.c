@@ -6,6 +6,7 @@
 
 #include "diag.h"
 #include "hash_mix.h"
+#include "tags.h"
 #include "text.h"
 #include "trace_format.h"
 
@@ -333,6 +334,7 @@ struct blame_frame blame_resolve(struct blame *b, uint32_t leaf, bool is_owner) 
 }
 
 uint32_t blame_leaf(struct blame *b, uint32_t stack) {
+    stack = stack_leaf(b->profile->stacks, stack);
     while (stack_is_frame(&b->profile->stacks[stack]) && address_at(b, stack)->is_operator_new) {
         uint32_t caller = caller_of(b->profile, stack);
         if (caller == NO_STACK) {

@@ -80,7 +80,7 @@ struct blame_frame {
 /* Both steps at once. */
 struct blame_frame blame_resolve(struct blame *b, uint32_t leaf, bool is_owner);
 
-/* Where the frames of a stack begin: itself, or further out past `operator new`, which is no leaf, as in heaptrack. */
+/* Where the frames of a stack begin: itself, or further out past its tag and `operator new`, which is no leaf, as in heaptrack. */
 uint32_t blame_leaf(struct blame *b, uint32_t stack);
 
 #endif

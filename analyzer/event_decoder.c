@@ -136,8 +136,8 @@ static const char *read_stacks(struct event_decoder *d, const struct event_block
             ip = d->last_literal_ip += (uint64_t)zigzag_decode(varint_get(literals));
         }
         stack_learn(pair, ip);
-        d->stacks[id] = (struct stack){.ip = ip, .parent = parent, .depth = d->stacks[parent].depth + 1};
-        if (d->stacks[id].depth > STACK_DEPTH_MAX) {
+        d->stacks[id] = (struct stack){.ip = ip, .parent = parent, .depth = d->stacks[parent].depth + !trace_is_tag(ip)};
+        if (d->stacks[id].depth > STACK_DEPTH_MAX || trace_is_tag(d->stacks[parent].ip)) {
             return why_stack;
         }
     }

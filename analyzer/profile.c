@@ -14,6 +14,7 @@
 #include "replay.h"
 #include "stack_merge.h"
 #include "stack_modules.h"
+#include "tags.h"
 #include "trace_format.h"
 #include "trace_reader.h"
 
@@ -361,6 +362,7 @@ static void finish(struct load *load) {
         sum_estimates(load);
     }
     owners_build(p, &load->replay);
+    tags_finish(p, &load->records.tags, &load->replay);
     note_births(load);
     sum_up(load);
     compare_with_end(load);
@@ -456,8 +458,12 @@ void profile_free(struct profile *p) {
     for (size_t i = 0; i < p->n_notes; i++) {
         free(p->notes[i].text);
     }
-    void *arrays[] = {p->path,  p->recorder_version, p->options, p->processes, p->threads, p->modules, p->stacks,
-                      p->costs, p->estimates,        p->owners,  p->lost,      p->damage,  p->marks,   p->notes};
+    for (size_t i = 0; i < p->n_files; i++) {
+        free(p->files[i]);
+    }
+    void *arrays[] = {
+        p->path,      p->recorder_version, p->options, p->processes, p->threads, p->modules, p->stacks, p->costs,
+        p->estimates, p->owners,           p->lost,    p->damage,    p->marks,   p->notes,   p->files,  p->freed};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }

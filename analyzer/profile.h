@@ -30,7 +30,9 @@ void cost_add(struct cost *to, const struct cost *cost);
 
 /* A node of the call tree. Index 0 is the root and stands for "no stack recorded". A parent's index is always smaller. */
 struct stack {
-    uint64_t ip; /* return address: look up ip - 1; if trace_is_root(ip), the root of a process's stacks and not a frame */
+    uint64_t
+        ip; /* return address: look up ip - 1; if trace_is_root(ip), the root of a process's stacks and not a frame; if trace_is_tag(ip), the tag of the
+                    allocations made by its parent, and no frame either (tags.h) */
     uint32_t parent; /* index into stacks */
     uint32_t
         module; /* index into modules + 1; 0 = in none. The module mapped at that address in the stack's process and epoch */
@@ -38,9 +40,9 @@ struct stack {
     uint32_t depth; /* frames, and the root if it has one */
 };
 
-/* Whether a stack is a frame, and not a root. */
+/* Whether a stack is a frame, and not a root or a tag. */
 static inline bool stack_is_frame(const struct stack *stack) {
-    return !trace_is_root(stack->ip) && (stack->ip != 0 || stack->parent != 0);
+    return !trace_is_root(stack->ip) && !trace_is_tag(stack->ip) && (stack->ip != 0 || stack->parent != 0);
 }
 
 struct module {
@@ -122,6 +124,13 @@ struct mark {
     char *name;
 };
 
+/* Where blocks of a cost were freed. */
+struct freed_place {
+    uint64_t place; /* as a tag without its mark */
+    uint64_t n;     /* as recorded, also in a sampled trace */
+    uint32_t cost;  /* index into costs */
+};
+
 struct note {
     uint32_t process;
     char *text;
@@ -152,7 +161,10 @@ struct profile {
     struct damage *damage;
     struct mark *marks;
     struct note *notes;
-    size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes, n_owners;
+    char **files;              /* that tags refer to, by id; NULL = not known. See tag_file() */
+    struct freed_place *freed; /* in order of costs; see freed_of() */
+    size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes, n_owners, n_files,
+        n_freed;
     size_t n_infos;
 
     struct cost total;                         /* total.peak_bytes is the highest total ever */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "diag.h"
+#include "record_fields.h"
 #include "trace_format.h"
 #include "varint.h"
 
@@ -24,33 +25,8 @@ void records_free(struct records *records) {
     free(records->survivors);
     free(records->ended);
     folded_free(&records->folded);
+    tags_free(&records->tags);
     *records = (struct records){0};
-}
-
-static uint32_t get_u32(struct byte_reader *in) {
-    uint64_t v = varint_get(in);
-    if (v > UINT32_MAX) {
-        in->is_failed = true;
-        return 0;
-    }
-    return (uint32_t)v;
-}
-
-/* A time. Those that would not fit in a sum with others are not believed. */
-static uint64_t get_ns(struct byte_reader *in) {
-    uint64_t v = varint_get(in);
-    if (v > INT64_MAX) {
-        in->is_failed = true;
-        return 0;
-    }
-    return v;
-}
-
-/* A string of its own; NULL where the payload has failed. */
-static char *get_string(struct byte_reader *in) {
-    uint64_t n = varint_get(in);
-    const uint8_t *bytes = byte_reader_take(in, n);
-    return bytes ? xstrndup((const char *)bytes, (size_t)n) : NULL;
 }
 
 /* Something was known to have happened at this time. */
@@ -62,9 +38,9 @@ static void extend_runtime(struct profile *p, uint64_t ns) {
 
 static bool read_start(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
-    char *version = get_string(in);
+    char *version = record_string(in);
     uint64_t real_ns = varint_get(in);
-    char *options = get_string(in);
+    char *options = record_string(in);
     varint_get(in); /* the clock's rate */
     uint64_t sample_bytes = byte_reader_left(in) ? varint_get(in) : 0;
     if (in->is_failed || sample_bytes >> ESTIMATE_INTERVAL_BITS_MAX) {
@@ -79,30 +55,6 @@ static bool read_start(struct records *to, struct byte_reader *in) {
     p->start_real_ns = real_ns;
     p->sample_bytes = p->n_events ? p->sample_bytes : sample_bytes; /* stands before the first event */
     return true;
-}
-
-/* Append n strings, with a space in between; NULL if they are not there. */
-static char *get_joined(struct byte_reader *in) {
-    uint64_t n = varint_get(in);
-    char *text = xalloc(byte_reader_left(in) + 1); /* each string has a length byte in front: room for its space */
-    size_t used = 0;
-    for (uint64_t i = 0; i < n && !in->is_failed; i++) {
-        uint64_t n_bytes = varint_get(in);
-        const uint8_t *bytes = byte_reader_take(in, n_bytes);
-        if (bytes) {
-            if (i) {
-                text[used++] = ' ';
-            }
-            memcpy(text + used, bytes, n_bytes);
-            used += n_bytes;
-        }
-    }
-    text[used] = '\0';
-    if (in->is_failed) {
-        free(text);
-        return NULL;
-    }
-    return text;
 }
 
 /* Make room for this process; those before it whose records are missing stay blank. */
@@ -124,17 +76,17 @@ static struct process *process_at(struct records *to, uint32_t index) {
 
 static bool read_process(struct records *to, struct byte_reader *in) {
     struct process process = {0};
-    uint32_t index = get_u32(in);
-    process.pid = get_u32(in);
-    process.origin = get_u32(in);
-    process.parent = get_u32(in);
-    process.parent_epoch = get_u32(in);
+    uint32_t index = record_u32(in);
+    process.pid = record_u32(in);
+    process.origin = record_u32(in);
+    process.parent = record_u32(in);
+    process.parent_epoch = record_u32(in);
     process.inherited_blocks = varint_get(in);
     process.inherited_bytes = varint_get(in);
-    process.ppid = get_u32(in);
-    process.start_ns = get_ns(in);
-    process.executable = get_string(in);
-    process.command = get_joined(in);
+    process.ppid = record_u32(in);
+    process.start_ns = record_ns(in);
+    process.executable = record_string(in);
+    process.command = record_strings(in);
     struct process *place = in->is_failed ? NULL : process_at(to, index);
     if (!place || place->executable) {
         free(process.executable);
@@ -156,10 +108,10 @@ static bool is_chosen(const struct profile *p, uint32_t index) {
 }
 
 static bool read_process_end(struct records *to, struct byte_reader *in) {
-    uint32_t index = get_u32(in);
+    uint32_t index = record_u32(in);
     struct process *process = find_process(to->profile, index);
-    uint64_t ns = get_ns(in);
-    uint32_t kind = get_u32(in), value = get_u32(in);
+    uint64_t ns = record_ns(in);
+    uint32_t kind = record_u32(in), value = record_u32(in);
     if (in->is_failed) {
         return false;
     }
@@ -191,10 +143,10 @@ static struct thread *thread_at(struct records *to, uint64_t index) {
 static bool read_thread(struct records *to, struct byte_reader *in) {
     uint64_t index = varint_get(in);
     struct thread thread = {0};
-    thread.process = get_u32(in);
-    thread.tid = get_u32(in);
-    thread.start_ns = get_ns(in);
-    thread.name = get_string(in);
+    thread.process = record_u32(in);
+    thread.tid = record_u32(in);
+    thread.start_ns = record_ns(in);
+    thread.name = record_string(in);
     struct thread *place = in->is_failed ? NULL : thread_at(to, index);
     if (!place) {
         free(thread.name);
@@ -207,7 +159,7 @@ static bool read_thread(struct records *to, struct byte_reader *in) {
 
 static bool read_thread_name(struct records *to, struct byte_reader *in) {
     uint64_t index = varint_get(in);
-    char *name = get_string(in);
+    char *name = record_string(in);
     struct thread *place = in->is_failed ? NULL : thread_at(to, index);
     if (!place) {
         free(name);
@@ -229,15 +181,15 @@ static void remember_module_id(struct process_records *of, uint32_t id, size_t i
 static bool read_module(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
     struct module module = {.gone_epoch = UINT32_MAX};
-    module.id = get_u32(in);
-    module.process = get_u32(in);
-    module.first_epoch = get_u32(in);
+    module.id = record_u32(in);
+    module.process = record_u32(in);
+    module.first_epoch = record_u32(in);
     module.bias = varint_get(in);
     module.start = varint_get(in);
     module.end = varint_get(in);
     uint64_t n_build_id = varint_get(in);
     const uint8_t *build_id = byte_reader_take(in, n_build_id);
-    module.path = get_string(in);
+    module.path = record_string(in);
     if (in->is_failed || module.id > RECORDS_MODULES_MAX ||
         p->n_modules >= RECORDS_MODULES_MAX + p->file_bytes / RECORDS_FILE_BYTES || !process_at(to, module.process)) {
         free(module.path);
@@ -285,11 +237,11 @@ static void note_gone(struct records *to, uint32_t process, uint32_t id, uint32_
 }
 
 static bool read_epoch(struct records *to, struct byte_reader *in) {
-    uint32_t process = get_u32(in);
-    uint32_t epoch = get_u32(in);
+    uint32_t process = record_u32(in);
+    uint32_t epoch = record_u32(in);
     uint64_t n = varint_get(in);
     for (uint64_t i = 0; i < n && !in->is_failed; i++) {
-        uint32_t id = get_u32(in);
+        uint32_t id = record_u32(in);
         if (!in->is_failed) {
             note_gone(to, process, id, epoch);
         }
@@ -301,8 +253,8 @@ static bool read_mark(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
     struct mark mark = {.first_event = UINT64_MAX};
     mark.number = varint_get(in);
-    mark.time_ns = get_ns(in);
-    mark.name = get_string(in);
+    mark.time_ns = record_ns(in);
+    mark.name = record_string(in);
     if (in->is_failed || p->n_marks >= RECORDS_MARKS_MAX) {
         free(mark.name);
         return false;
@@ -313,8 +265,8 @@ static bool read_mark(struct records *to, struct byte_reader *in) {
 }
 
 static bool read_memory(struct records *to, struct byte_reader *in) {
-    struct process *process = find_process(to->profile, get_u32(in));
-    uint64_t ns = get_ns(in), now_bytes = varint_get(in), peak_bytes = varint_get(in);
+    struct process *process = find_process(to->profile, record_u32(in));
+    uint64_t ns = record_ns(in), now_bytes = varint_get(in), peak_bytes = varint_get(in);
     process = in->is_failed ? NULL : process;
     if (process) {
         uint64_t most = now_bytes > peak_bytes ? now_bytes : peak_bytes;
@@ -340,10 +292,10 @@ static void add_lost(struct records *to, uint32_t process, size_t kind, uint64_t
 static bool read_lost(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
     struct lost lost = {0};
-    uint32_t process = get_u32(in);
-    lost.key = get_string(in);
+    uint32_t process = record_u32(in);
+    lost.key = record_string(in);
     uint64_t count = varint_get(in);
-    lost.text = get_string(in);
+    lost.text = record_string(in);
     lost.is_events = varint_get(in) != 0;
     size_t i = 0;
     while (!in->is_failed && i < p->n_lost && strcmp(p->lost[i].key, lost.key) != 0) {
@@ -387,12 +339,12 @@ static bool read_survivors(struct records *to, struct byte_reader *in) {
 static bool read_end(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
     struct recorded_end end = {.is_seen = true};
-    end.end_ns = get_ns(in);
+    end.end_ns = record_ns(in);
     end.n_events = varint_get(in);
     end.n_allocations = varint_get(in);
     end.n_frees = varint_get(in);
     end.n_undone = varint_get(in);
-    uint64_t cpu_ns = get_ns(in), rss_bytes = varint_get(in);
+    uint64_t cpu_ns = record_ns(in), rss_bytes = varint_get(in);
     end.n_inherited_frees = varint_get(in);
     if (in->is_failed) {
         return false;
@@ -405,10 +357,10 @@ static bool read_end(struct records *to, struct byte_reader *in) {
 }
 
 static bool read_coverage(struct records *to, struct byte_reader *in) {
-    struct process *process = find_process(to->profile, get_u32(in));
+    struct process *process = find_process(to->profile, record_u32(in));
     struct coverage c = {0};
-    c.result = get_u32(in);
-    c.allocator = get_u32(in);
+    c.result = record_u32(in);
+    c.allocator = record_u32(in);
     uint64_t *const fields[] = {&c.in_use_bytes,  &c.n_mapped,      &c.n_threads,    &c.cache_blocks, &c.cache_bytes_max,
                                 &c.rounded_bytes, &c.traced_blocks, &c.traced_bytes, &c.held_bytes};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
@@ -422,8 +374,8 @@ static bool read_coverage(struct records *to, struct byte_reader *in) {
 
 static bool read_note(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
-    struct note note = {.process = get_u32(in)};
-    note.text = get_string(in);
+    struct note note = {.process = record_u32(in)};
+    note.text = record_string(in);
     bool is_good = !in->is_failed && p->n_notes < RECORDS_NOTES_MAX;
     if (!is_good || !is_chosen(p, note.process)) {
         free(note.text);
@@ -450,6 +402,14 @@ static bool read_folded_threads(struct records *to, struct byte_reader *in) {
     return folded_read_threads(&to->folded, in);
 }
 
+static bool read_source_file(struct records *to, struct byte_reader *in) {
+    return tags_read_file(to->profile, &to->tags, in);
+}
+
+static bool read_freed_at(struct records *to, struct byte_reader *in) {
+    return tags_read_freed(&to->tags, in);
+}
+
 /* Each reads its payload into the profile, or returns false and changes nothing that matters. */
 static bool (*const readers[])(struct records *, struct byte_reader *) = {
     [TRACE_RECORD_START] = read_start,
@@ -470,6 +430,8 @@ static bool (*const readers[])(struct records *, struct byte_reader *) = {
     [TRACE_RECORD_FOLDED_INFOS] = read_folded_infos,
     [TRACE_RECORD_FOLDED_PROCESSES] = read_folded_processes,
     [TRACE_RECORD_FOLDED_THREADS] = read_folded_threads,
+    [TRACE_RECORD_SOURCE_FILE] = read_source_file,
+    [TRACE_RECORD_FREED_AT] = read_freed_at,
 };
 
 void records_read(struct records *records, struct trace_reader *reader, const struct trace_block *block) {

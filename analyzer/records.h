@@ -13,6 +13,7 @@
 #include "attributes.h"
 #include "folded.h"
 #include "profile.h"
+#include "tags.h"
 #include "trace_reader.h"
 
 /* More of a kind than these are taken for damage: they keep a forged file from making the reading slow. Of processes and modules a tree may have any number,
@@ -57,6 +58,7 @@ struct records {
     struct survivor *survivors;
     size_t n_survivors;
     struct folded folded;
+    struct tags tags;
     struct recorded_end end;
     uint64_t end_off; /* of its file block */
     size_t cap_processes, cap_process_records, cap_threads, cap_modules, cap_lost, cap_marks, cap_notes, cap_survivors;

@@ -146,6 +146,34 @@ static void put_frames(struct json_out *j, const struct report *r, uint32_t leaf
     }
 }
 
+static void put_tag(struct json_out *j, const struct profile *p, uint64_t tag) {
+    json_put_string(j, "file", tag_file(p, tag));
+    json_put_known(j, "line", trace_tag_line(tag), trace_tag_line(tag) != 0);
+}
+
+/* What OpenSSL said of a stack's blocks. */
+static void put_openssl(struct json_out *j, const struct profile *p, uint32_t stack) {
+    uint64_t tag = stack_tag(&p->stacks[stack]);
+    const struct freed_place *freed;
+    size_t n = freed_of(p, p->stacks[stack].cost, &freed);
+    if (!tag && n == 0) {
+        return;
+    }
+    json_key(j, "openssl");
+    json_object_begin(j);
+    put_tag(j, p, tag);
+    json_key(j, "freed");
+    json_array_begin(j);
+    for (size_t i = 0; i < n; i++) {
+        json_object_begin(j);
+        put_tag(j, p, freed[i].place);
+        json_put_uint(j, "blocks", freed[i].n);
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_object_end(j);
+}
+
 /* Who holds what is unreleased; numbers of processes as in the document's own list. */
 static void put_owners(struct json_out *j, const struct report *r, const uint32_t *numbers, const struct site *site) {
     const struct profile *p = r->profile;
@@ -194,6 +222,7 @@ static void put_site(struct json_out *j, const struct report *r, const uint32_t 
         const struct estimate *estimates = r->profile->estimates;
         uint32_t cost = r->profile->stacks[ranked[i].stack].cost;
         put_figures(j, r, &r->profile->costs[cost], estimates ? &estimates[cost] : NULL);
+        put_openssl(j, r->profile, ranked[i].stack);
         put_frames(j, r, ranked[i].leaf);
         json_object_end(j);
     }

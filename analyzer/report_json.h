@@ -25,7 +25,10 @@
  *   processes         only of several processes: [{process, pid, unreleased_bytes, unreleased_blocks}] who holds what is unreleased, most first;
  *                     process: the place in the document's processes, from 0
  *   n_stacks          distinct stacks of the site
- *   stacks            [{<figures>, frames, blamed}] the first --stacks of them, by the same order
+ *   stacks            [{<figures>, openssl, frames, blamed}] the first --stacks of them, by the same order
+ *     openssl         only of blocks that OpenSSL allocated or freed: {file, line, freed}, what it says of itself: where it allocated them, and where
+ *                     it freed some, [{file, line, blocks}], most first; null where it said nothing. File names begin at OpenSSL's own folder
+ *                     (crypto, ssl, providers, engines). blocks is as recorded, also in a sampled trace
  *     frames          [{function, file, line, module, offset, address, inlined}] leaf first, all of them
  *       offset        of the call (return address - 1) as the module file's own address, as addr2line takes it; null if
  *                     in no module

@@ -95,16 +95,38 @@ static bool is_last_shown(const struct location *location) {
     return false;
 }
 
+/* Of OpenSSL's own allocators, which say who called them: the position is of the first frame that is none of them. */
+static bool is_crypto_allocator(const struct location *location) {
+    return location->frames[0].function && strncmp(location->frames[0].function, "CRYPTO_", 7) == 0;
+}
+
+/* The source position that OpenSSL gave, of the frame that was printed last. */
+static void put_tag(FILE *f, const struct profile *p, uint64_t tag) {
+    const char *file = tag_file(p, tag);
+    if (file) {
+        fputs("      at ", f);
+        safe_text_put(f, file);
+        fprintf(f, ":%" PRIu32 "\n", trace_tag_line(tag));
+    }
+}
+
 /* The callers of a stack's leaf, and the leaf as well where it is not the one that the site has shown. */
-static void put_callers(FILE *f, const struct report *r, uint32_t leaf, bool is_other_leaf) {
+static void put_callers(FILE *f, const struct report *r, const struct site_stack *stack, bool is_other_leaf) {
     const struct stack *stacks = r->profile->stacks;
+    uint64_t tag = stack_tag(&stacks[stack->stack]);
     if (is_other_leaf) {
         fputs("  with another leaf:\n", f);
     }
-    for (uint32_t i = leaf; i < r->profile->n_stacks && stack_is_frame(&stacks[i]); i = stacks[i].parent) {
+    for (uint32_t i = stack->leaf; i < r->profile->n_stacks && stack_is_frame(&stacks[i]); i = stacks[i].parent) {
         const struct location *location = symbolize(r->symbolizer, stacks[i].module, stacks[i].ip);
-        if (i != leaf || is_other_leaf) {
+        if (i != stack->leaf || is_other_leaf) {
             put_location(f, location, stacks[i].ip, "    ");
+        }
+        if (tag && !is_crypto_allocator(location)) {
+            if (!location->frames[0].file) {
+                put_tag(f, r->profile, tag);
+            }
+            tag = 0;
         }
         if (is_last_shown(location) || stacks[i].parent >= i) {
             break;
@@ -131,7 +153,7 @@ static void put_stacks(FILE *f, const struct report *r, const struct section *se
         section->sentence(f, cost, false);
         fputs(":\n", f);
         struct place own = site_stack_leaf(sites, &ranked[i]);
-        put_callers(f, r, ranked[i].leaf, sites->group != SITE_BY_LEAF && !is_shown(&own, leaf));
+        put_callers(f, r, &ranked[i], sites->group != SITE_BY_LEAF && !is_shown(&own, leaf));
         rest -= cost_value(cost, section->order);
     }
     if (n > n_shown && section->is_bytes) {

@@ -24,6 +24,7 @@
 #include "owners.h"
 #include "profile.h"
 #include "symbolize.h"
+#include "tags.h"
 #include "trace_format.h"
 
 enum site_order { SITE_BY_CALLS, SITE_BY_PEAK, SITE_BY_UNRELEASED, SITE_BY_TEMPORARY, SITE_N_ORDERS };
@@ -33,7 +34,7 @@ enum site_group { SITE_BY_LEAF, SITE_BY_BLAME, SITE_BY_MODULE, SITE_BY_OWNER };
 /* A stack of a site: indexes into profile->stacks. */
 struct site_stack {
     uint32_t stack; /* has the cost */
-    uint32_t leaf;  /* where its frames begin: itself, or further out past operator new */
+    uint32_t leaf;  /* where its frames begin: itself, or further out past its tag and operator new */
 };
 
 /* A function at an address. */

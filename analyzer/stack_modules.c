@@ -159,7 +159,7 @@ void stack_modules_assign(struct profile *p) {
             listed = root;
             list_ranges(&ranges, p, &by, trace_root_process(roots.ips[root]), trace_root_epoch(roots.ips[root]));
         }
-        bool is_frame = order[i] != 0 && !trace_is_root(s->ip);
+        bool is_frame = order[i] != 0 && !trace_is_root(s->ip) && !trace_is_tag(s->ip);
         s->module = is_frame ? find_module(&ranges, s->ip - call_bytes) : 0;
     }
     free(order);

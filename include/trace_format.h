@@ -4,6 +4,7 @@
  *   block      a piece of memory handed out by an allocator (a "file block" is always called so)
  *   event      one allocation, one free, or the undoing of a free
  *   frame      one return address, or one function inlined there
+ *   tag        the source file and line that OpenSSL gives with an allocation or a free
  *   stack      a node of the call tree: an ip and the stack that called it
  *   info       a kind of block: (stack, requested size, mark); events name infos, never addresses
  *   module     a loaded object: the executable or a shared library
@@ -24,7 +25,7 @@ enum {
     TRACE_MAGIC_BYTES = 8,
     TRACE_VERSION_MAJOR = 3,  /* a reader refuses another major version */
     TRACE_VERSION_FOLDED = 4, /* but this: the same, and events of the beginning have been folded (TRACE_RECORD_FOLDED) */
-    TRACE_VERSION_MINOR = 0,  /* and skips record and file block types that it does not know */
+    TRACE_VERSION_MINOR = 1,  /* and skips record and file block types that it does not know */
     TRACE_HEADER_BYTES = 16,  /* magic, u16 major, u16 minor, u32 zero */
     TRACE_BLOCK_HEADER_BYTES = 20,
     TRACE_BLOCK_STORED_MAX = 1 << 26, /* larger lengths are damage */
@@ -96,6 +97,9 @@ enum trace_record_type {
     TRACE_RECORD_FOLDED_THREADS =
         18, /* number of threads, then for each: index less the one before, info of its last allocation (0 = none), of its last
                free << 2 | enum trace_last_free */
+    TRACE_RECORD_SOURCE_FILE = 19, /* id (dense, from 1), name: what tags say */
+    TRACE_RECORD_FREED_AT =
+        20, /* number of entries, then for each: info less the one before, file id << 24 | line, frees there since the last such record */
 };
 
 enum trace_last_free {
@@ -136,6 +140,35 @@ static inline uint32_t trace_root_process(uint64_t ip) {
 
 static inline uint32_t trace_root_epoch(uint64_t ip) {
     return (uint32_t)ip & ((1u << TRACE_EPOCH_BITS) - 1);
+}
+
+/* A stack that is no frame but a tag: its parent is the stack of the call. No code has such an address, and a root has a larger one. In the ring tags look the
+ * same, with the process's own numbers of files. */
+#define TRACE_TAG_IP (1ull << 62)
+
+enum { TRACE_TAG_LINE_BITS = 24, TRACE_TAG_FILE_BITS = 16, TRACE_FILES_MAX = 1 << TRACE_TAG_FILE_BITS };
+
+/* file: its id, 0 = none is known. line: 0 = none; more than fits stands for the most that does. */
+static inline uint64_t trace_tag(uint32_t file, uint32_t line) {
+    uint32_t most = (1u << TRACE_TAG_LINE_BITS) - 1;
+    return TRACE_TAG_IP | (uint64_t)file << TRACE_TAG_LINE_BITS | (line < most ? line : most);
+}
+
+static inline bool trace_is_tag(uint64_t ip) {
+    return ip >> (TRACE_TAG_LINE_BITS + TRACE_TAG_FILE_BITS) == TRACE_TAG_IP >> (TRACE_TAG_LINE_BITS + TRACE_TAG_FILE_BITS);
+}
+
+static inline uint32_t trace_tag_file(uint64_t ip) {
+    return (uint32_t)(ip >> TRACE_TAG_LINE_BITS) & (TRACE_FILES_MAX - 1);
+}
+
+static inline uint32_t trace_tag_line(uint64_t ip) {
+    return (uint32_t)ip & ((1u << TRACE_TAG_LINE_BITS) - 1);
+}
+
+/* File and line as one number, as FREED_AT has them. */
+static inline uint64_t trace_tag_place(uint64_t ip) {
+    return ip & (TRACE_TAG_IP - 1);
 }
 
 #endif

@@ -92,6 +92,28 @@ def tree(fold=(), **options):
     return w
 
 
+def tagged(**options):
+    """Blocks that OpenSSL allocated and freed; of one more file than there is a name for."""
+    w = TraceWriter(**options)
+    w.start()
+    w.process(0, 42, 1, "/usr/bin/demo", ["demo"])
+    w.thread(0, 0, 42, "demo")
+    w.module(1, 0, 0, 0x400000, 0x400000, 0x500000, bytes(range(20)), "/usr/bin/demo")
+    w.source_file(1, "../deps/openssl/openssl/ssl/ssl_lib.c")
+    w.source_file(2, "crypto/../other/crypto/x.c")
+    caller = w.stack(w.stack(0, 0x401234), 0x402000)
+    for i in range(12):
+        stack = (w.tag(caller, 1, 691), w.tag(caller, 2, 7), w.tag(caller, 3, 9), w.tag(caller, 0, 5), w.tag(caller, 0, 0), caller)[i % 6]
+        w.alloc(0, i, stack, 100)
+        if i < 9:
+            w.free(0, i)
+    w.freed_at((1, 1, 700, 1), (2, 1, 700, 1), (2, 0, 3, 1))
+    w.flush_records()
+    w.freed_at((1, 1, 700, 1), (1, 2, 70, 1))
+    w.end()
+    return w
+
+
 def write_corpus(directory):
     os.makedirs(directory, exist_ok=True)
     cut = small(events_per_block=50, blocks_per_checkpoint=2)
@@ -111,6 +133,8 @@ def write_corpus(directory):
         "many-blocks.seep": small(events_per_block=20, blocks_per_checkpoint=4).image(),
         "cut.seep": cut.image()[:-150],
         "no-events.seep": empty.image(),
+        "tagged.seep": tagged().image(),
+        "tagged-stored.seep": tagged(level=0).image(),
         "stored.seep": small(level=0).image(),  # not compressed: mutations reach the columns
     }
     for name, image in images.items():

@@ -112,6 +112,16 @@ def folded_threads(r):
     return result
 
 
+def freed_at(r):
+    result, info = [], 0
+    for _ in range(r.varint()):
+        info += r.varint()
+        place = r.varint()
+        result.append({"info": info, "file": place >> 24, "line": place & 0xFFFFFF, "frees": r.varint()})
+        check(info > 0 and place >> 40 == 0, "FREED_AT")
+    return result
+
+
 def hex_bytes(r):
     return r.take(r.varint()).hex()
 
@@ -137,6 +147,8 @@ RECORD_FIELDS = {
     16: ("FOLDED_INFOS", [("infos", folded_infos)]),
     17: ("FOLDED_PROCESSES", [("processes", folded_processes)]),
     18: ("FOLDED_THREADS", [("threads", folded_threads)]),
+    19: ("SOURCE_FILE", numbers("id") + [("name", Bytes.string)]),
+    20: ("FREED_AT", [("places", freed_at)]),
 }
 
 
@@ -144,7 +156,7 @@ def file_blocks(data):
     """Yield (offset, type, flags, raw_bytes, stored)."""
     check(data[:8] == b"SEEP\r\n\x1a\n", "no trace")
     major, minor, zero = struct.unpack_from("<HHI", data, 8)
-    check((major, minor, zero) in ((3, 0, 0), (4, 0, 0)), "header")
+    check(major in (3, 4) and minor in (0, 1) and zero == 0, "header")
     at = 16
     while at < len(data):
         check(len(data) - at >= 20, "cut file block header at %d" % at)
@@ -188,6 +200,15 @@ class Decoder:
             else:
                 self.read_index(Bytes(inflate_whole(body, raw)))
         check(is_folded == any(name == "FOLDED" for name, _ in self.records), "FOLDED belongs to version 4")
+        self.check_tags()
+
+    def check_tags(self):
+        ids = [r["id"] for name, r in self.records if name == "SOURCE_FILE"]
+        check(ids == list(range(1, len(ids) + 1)), "ids of source files")
+        for name, r in self.records:
+            for place in r["places"] if name == "FREED_AT" else ():
+                check(place["info"] < len(self.infos) and place["file"] <= len(ids) and place["frees"] > 0, "FREED_AT of nothing")
+        check(all(ip >> 24 & 0xFFFF <= len(ids) for _, ip in self.stacks if is_tag(ip)), "a tag of no file")
 
     def read_records(self, r):
         while r.left():
@@ -430,12 +451,25 @@ def account(trace):
     return infos, threads, live_bytes, peak
 
 
+def is_tag(ip):
+    return ip >> 40 == 1 << 22
+
+
+def tag_of(trace, stack):
+    """The name and line of a stack's tag; None if it has none. The name of a file that no record names is ""."""
+    ip = trace["stacks"][stack][1]
+    names = {r["id"]: r["name"] for name, r in trace["records"] if name == "SOURCE_FILE"}
+    return (names.get(ip >> 24 & 0xFFFF, ""), ip & 0xFFFFFF) if is_tag(ip) else None
+
+
 def path_of(trace, stack):
-    """The return addresses of a stack, innermost first."""
+    """The return addresses of a stack, innermost first, without its tag."""
     path = []
     while stack:
         stack, ip = trace["stacks"][stack]
-        if not ip >> 63:
+        if is_tag(ip):
+            check(not path, "a tag that is not innermost")
+        elif not ip >> 63:
             path.append(ip)
         elif ip & 0xFFFF:
             path.append(ip & 0xFFFF)  # the root of an epoch

@@ -317,6 +317,22 @@ class TraceWriter:
     def coverage(self, process, in_use, traced, held, result=1, allocator=1, mapped=0, threads=1, cache=(7, 1040), rounded=0):
         """traced: (blocks, requested bytes)."""
         self.numbers(14, process, result, allocator, in_use, mapped, threads, *cache, rounded, *traced, held)
+
+    def source_file(self, number, name):
+        self.record(19, varint(number) + string(name))
+
+    def tag(self, stack, file, line):
+        """The stack of allocations that OpenSSL made there."""
+        return self.stack(stack, 1 << 62 | file << 24 | line)
+
+    def freed_at(self, *places):
+        """places: (info, file, line, frees), by info."""
+        before, items = 0, []
+        for info, file, line, frees in places:
+            items += [info - before, file << 24 | line, frees]
+            before = info
+        self.numbers(20, len(places), *items)
+
     # ---- folding
 
     def fold(self, leave_out=()):
@@ -442,9 +458,10 @@ class TraceWriter:
         self.file_block(INDEX, 0, raw, z.compress(raw) + z.flush())
         self.is_complete = True
 
-    def image(self, major=None, minor=0):
+    def image(self, major=None, minor=None):
         """The whole file. A trace without end() is one whose recorder stopped there."""
         if not self.is_complete:
             self.flush_events()
             self.flush_records()
+        minor = int(any(kind in (19, 20) for kind, _ in self.all_records)) if minor is None else minor
         return b"SEEP\r\n\x1a\n" + struct.pack("<HHI", major or (4 if self.is_folded else 3), minor, 0) + b"".join(b[2] for b in self.blocks)

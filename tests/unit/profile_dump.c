@@ -5,6 +5,7 @@
 
 #include "json_out.h"
 #include "profile.h"
+#include "tags.h"
 
 static void put(struct json_out *j, const char *key, uint64_t v) {
     json_key(j, key);
@@ -33,6 +34,34 @@ static void put_stacks(struct json_out *j, const struct profile *p) {
         json_uint(j, p->stacks[i].module ? p->modules[p->stacks[i].module - 1].id : 0);
         put_cost(j, profile_cost(p, i));
         json_array_end(j);
+    }
+    json_array_end(j);
+}
+
+/* Of each stack with a tag: line, file, [line, file, frees] */
+static void put_tags(struct json_out *j, const struct profile *p) {
+    json_key(j, "tags");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_stacks; i++) {
+        const struct freed_place *freed;
+        size_t n = freed_of(p, p->stacks[i].cost, &freed);
+        if (p->stacks[i].cost && stack_tag(&p->stacks[i])) {
+            const char *name = tag_file(p, p->stacks[i].ip);
+            json_array_begin(j);
+            json_uint(j, trace_tag_line(p->stacks[i].ip));
+            json_string(j, name ? name : "");
+            json_array_begin(j);
+            for (size_t k = 0; k < n; k++) {
+                const char *place = tag_file(p, freed[k].place);
+                json_array_begin(j);
+                json_uint(j, trace_tag_line(freed[k].place));
+                json_string(j, place ? place : "");
+                json_uint(j, freed[k].n);
+                json_array_end(j);
+            }
+            json_array_end(j);
+            json_array_end(j);
+        }
     }
     json_array_end(j);
 }
@@ -101,6 +130,7 @@ int main(int argc, char **argv) {
     put_cost(j, &p.total);
     put_processes(j, &p);
     put_stacks(j, &p);
+    put_tags(j, &p);
     put_lists(j, &p);
     json_object_end(j);
     int result = json_close(j);

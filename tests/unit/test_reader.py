@@ -19,7 +19,7 @@ import trace_corpus  # noqa: E402
 import trace_write  # noqa: E402
 from event_model import FIGURES, NONE, Model, random_program  # noqa: E402
 
-READER = ["trace_reader", "event_decoder", "replay", "folded", "records", "recording", "profile", "stack_modules", "stack_merge", "owners", "coverage_judge", "estimate", "file_lock", "process_files", "diag", "json_out"]
+READER = ["trace_reader", "event_decoder", "replay", "folded", "records", "record_fields", "recording", "profile", "stack_modules", "stack_merge", "tags", "owners", "coverage_judge", "estimate", "file_lock", "process_files", "diag", "json_out"]
 
 
 class Tap:
@@ -426,8 +426,41 @@ def test_locked(tap, reader):
            "a trace still being written: a half block at its end is no damage", got["damage"])
 
 
+def test_tags(tap, reader):
+    got, _, err = reader.dump(trace_corpus.tagged().image())
+    tags = [[691, "ssl/ssl_lib.c", [[70, "crypto/x.c", 1], [700, "ssl/ssl_lib.c", 2]]], [7, "crypto/x.c", [[3, "", 1], [700, "ssl/ssl_lib.c", 1]]],
+            [9, "", []], [5, "", []], [0, "", []]]
+    tap.ok(got and not got["damage"] and [[line, name, sorted(freed)] for line, name, freed in got["tags"]] == tags,
+           "tags: names from OpenSSL's folder on, unknown files, frees added up", err or got and got["tags"])
+    w = trace_write.TraceWriter()
+    w.start()
+    w.process(0, 42, 1, "/bin/x", ["x"])
+    w.alloc(0, "a", w.tag(0, 65535, (1 << 24) - 1), 10)
+    w.freed_at((1, 65535, 1, (1 << 63) - 1), (1, 65535, 2, (1 << 63) - 1), ((1 << 32) - 1, 1, 1, 1))
+    w.freed_at((1, 65535, 1, (1 << 63) - 1))
+    w.end()
+    got, _, err = reader.dump(w.image())
+    tap.ok(got and not got["damage"] and got["total"]["calls"] == 1, "tags without a frame, frees of no info, huge counts", err)
+    for below in (0x401234, 1 << 62 | 5):
+        w = trace_write.TraceWriter()
+        w.start()
+        w.alloc(0, "a", w.stack(w.tag(w.stack(0, 0x401234), 1, 1), below), 10)
+        got, _, err = reader.dump(w.image())
+        tap.ok(got and len(got["damage"]) == 1, "what is called from a tag is damage", err or got)
+    for what, kind, payload in (("a file without a number", 19, b"\0\1x"), ("a file of too large a number", 19, trace_write.varint(65536) + b"\1x"),
+                                ("a file name that is cut", 19, b"\1\5x"), ("more places than there are", 20, b"\5\1\1\1"),
+                                ("a place that none can be", 20, b"\1\1" + trace_write.varint(1 << 41) + b"\1"),
+                                ("an info that none can be", 20, b"\1" + trace_write.varint(1 << 33) + b"\1\1"),
+                                ("more frees than can be", 20, b"\1\1\1" + trace_write.varint(1 << 63))):
+        w = trace_corpus.tagged()
+        w.is_complete = False
+        w.record(kind, payload)
+        got, _, err = reader.dump(w.image())
+        tap.ok(got and len(got["damage"]) == 1 and got["total"]["calls"] == 12, "tags: " + what + " costs only its record", err or got and got["damage"])
+
+
 TESTS = [
-    test_figures, test_epochs, test_tree, test_folded, test_left_before_the_next, test_refusals, test_unknown,
+    test_tags, test_figures, test_epochs, test_tree, test_folded, test_left_before_the_next, test_refusals, test_unknown,
     test_damage, test_hole, test_forged, test_too_many, test_cut, test_example, test_locked,
 ]
 

@@ -42,7 +42,7 @@
 #define RING_MAGIC "SEEPRING"
 
 enum {
-    RING_VERSION = 7,
+    RING_VERSION = 9,
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
     RING_JOINS = 4096, /* processes that may be on their way into the tree at once */
@@ -61,6 +61,7 @@ enum {
       "allocations whose outermost frames are missing (4096 frames deep, no memory for as many, behind code that "         \
       "cannot be unwound, or with seccomp=yes not on the thread's own stack)")                                             \
     X(MODULES, "modules", 0, "modules that could not be recorded")                                                         \
+    X(SOURCE_FILES, "source-files", 0, "source file names of OpenSSL's that could not be recorded")                        \
     X(BACKING, "backing", 0, "refusals of the file system to back more of the ring")                                       \
     X(UNTRACED_FORKS, "untraced-forks", 0, "fork children that were not traced")                                           \
     X(UNTRACED_EXECS, "untraced-execs", 0, "programs that were run and not traced")                                        \
@@ -128,7 +129,9 @@ struct ring_header {
     uint64_t
         pid_namespace; /* in which the tree's process ids mean something, the inode of /proc/self/ns/pid; 0 = not known */
     uint64_t sample_bytes; /* 0 = every allocation is recorded, else one point in so many bytes; see preload/sample.h */
-    uint32_t is_quiet;     /* hooks make no system call: they wake nobody, and count instead of reading a clock */
+    uint64_t shim_start,
+        shim_end;      /* where libseep.so is mapped: frames in there are not the program's; both 0 = not known */
+    uint32_t is_quiet; /* hooks make no system call: they wake nobody, and count instead of reading a clock */
 
     /* Claimed by hooks of any thread. */
     alignas(64) _Atomic uint32_t n_slots; /* slots ever used; they are reused by later threads */
@@ -244,7 +247,8 @@ static_assert(sizeof(struct ring_header) <= 4096, "the header fits the first pag
 /* A node of the call tree: the stack `parent` called from return address ip. Written before any event that uses it is
  * published, so a reader that has an event's id may read that node and all its ancestors. Ids of ancestors are smaller.
  * A node with parent 0 and ip < RING_EPOCHS_MAX is the root of the epoch numbered ip (see RING_LOG_EPOCH).
- * ip is a return address: look up ip - 1. For a frame that a signal interrupted it is the interrupted pc + 1. */
+ * ip is a return address: look up ip - 1. For a frame that a signal interrupted it is the interrupted pc + 1.
+ * A node may be a tag and no frame (trace_format.h), with a file id of RING_LOG_FILE: a leaf, below the stack of the call. */
 struct ring_node {
     uint64_t ip;
     uint32_t parent; /* node id, 0 = root of epoch 0 */
@@ -260,7 +264,7 @@ enum { RING_EPOCHS_MAX = 65536 }; /* below every address that code can have (vm.
 /* Event words: kind in bits 0-2, time since the previous event of the thread in bits 3-19 (clock ticks), address >> 3 in
  * bits 20-63. Events never straddle chunks. */
 enum ring_kind {
-    RING_FORK = 0,       /* the process is about to fork; in the place of an address the serial of the mark.
+    RING_FORK = 0,       /* bit 63 clear: the process is about to fork; in the place of an address the serial of the mark.
                             RING_COVERAGE_SERIAL: no fork, the moment that ring_header.coverage is of */
     RING_ALLOC = 1,      /* + word: size (low 32 bits) | node id << 32 */
     RING_FREE = 2,       /* taken back, stamped before the allocator sees it */
@@ -268,7 +272,10 @@ enum ring_kind {
     RING_ALLOC_WIDE = 4, /* + words: address, size, node id; address bits of the first word are 0 */
     RING_FREE_WIDE = 5,  /* + word: address */
     RING_FREE_LATER =
-        7,         /* as RING_FREE, when sampling: the thread has made other allocations since, though they are not here */
+        7, /* as RING_FREE, when sampling: the thread has made other allocations since, though they are not here */
+    RING_TAG =
+        0, /* bit 63 set, 40 bits of a tag from bit 20 on (file << 24 | line): the words of a free follow, without a time step, and are
+                      one event with this; where OpenSSL frees */
     RING_UNDO = 6, /* + word: address. The thread's last free did not happen (a realloc that failed) */
 };
 
@@ -277,7 +284,11 @@ enum {
     RING_DELTA_BITS = 17,
     RING_ADDRESS_SHIFT = 20,
     RING_EVENT_WORDS_MAX = 5, /* a time word and the widest event */
+    RING_TAG_SHIFT = 20,
 };
+
+#define RING_TAG_BIT  (1ull << 63)
+#define RING_TAG_MASK ((1ull << 40) - 1)
 
 /* The log: records of whole units, in the order claimed. `commit` is written last (release); at the death of the target
  * a record that was claimed and not committed is skipped by scanning on in units. */
@@ -300,6 +311,13 @@ enum ring_log_type {
     RING_LOG_NOTE = 4,    /* a line of text for the report, NUL terminated, e.g. which unwinder runs */
     RING_LOG_FORK =
         5, /* in a fork child: struct ring_log_cut of each thread of its parent's that had gone on after the mark */
+    RING_LOG_FILE =
+        6, /* struct ring_log_file, then the name NUL; before the first event that has a tag with it. A fork child has its parent's, and
+                          tells of them anew */
+};
+
+struct ring_log_file {
+    uint32_t id; /* dense, from 1 */
 };
 
 struct ring_log_process {

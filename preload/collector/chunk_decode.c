@@ -1,6 +1,8 @@
 /* chunk_decode.c - see chunk_decode.h. Budget: 1.5-2.5 ns an event, one 32-byte store. */
 #include "chunk_decode.h"
 
+#include "trace_format.h"
+
 enum {
     KIND_MASK = (1 << RING_KIND_BITS) - 1,
     DELTA_MASK = (1 << RING_DELTA_BITS) - 1,
@@ -8,7 +10,7 @@ enum {
     N_KINDS = KIND_MASK + 1,
 };
 
-/* Words of each kind; 0 = no such kind. */
+/* Words of each kind but tagged frees; 0 = no such kind. */
 static const uint8_t words_of_kind[N_KINDS] = {
     [RING_FORK] = 1,       [RING_ALLOC] = 2,     [RING_FREE] = 1, [RING_TIME] = 1,
     [RING_ALLOC_WIDE] = 4, [RING_FREE_WIDE] = 2, [RING_UNDO] = 2, [RING_FREE_LATER] = 1,
@@ -22,6 +24,28 @@ ALWAYS_INLINE uint64_t add_ticks(uint64_t stamp, uint64_t ticks) {
 
 ALWAYS_INLINE bool is_event(uint32_t kind) {
     return kind != RING_TIME;
+}
+
+ALWAYS_INLINE bool is_tagged(uint64_t word) {
+    return (word & (KIND_MASK | RING_TAG_BIT)) == (RING_TAG | RING_TAG_BIT);
+}
+
+/* Words of the event of a rare kind at p, of which there are n_left; 0 = it makes no sense. */
+static uint32_t words_of(const uint64_t *p, uint32_t n_left) {
+    if (!is_tagged(*p)) {
+        return words_of_kind[*p & KIND_MASK];
+    }
+    uint32_t kind = n_left > 1 ? p[1] & KIND_MASK : RING_TIME;
+    return kind == RING_FREE || kind == RING_FREE_LATER || kind == RING_FREE_WIDE ? 1 + words_of_kind[kind] : 0;
+}
+
+/* The free behind a tag. */
+static struct ring_event tagged_event(const uint64_t *p) {
+    uint32_t kind = p[1] & KIND_MASK;
+    return (struct ring_event){.kind = kind == RING_FREE_LATER ? RING_FREE_LATER : RING_FREE,
+                               .address =
+                                   kind == RING_FREE_WIDE ? p[2] : p[1] >> RING_ADDRESS_SHIFT << EVENT_ADDRESS_UNIT_SHIFT,
+                               .size_bytes = TRACE_TAG_IP | (*p >> RING_TAG_SHIFT & RING_TAG_MASK)};
 }
 
 /* The rare kinds; p stands at the event's first word. */
@@ -71,7 +95,8 @@ enum chunk_end chunk_decode(struct slot_cursor *c, const uint64_t *words, uint64
     enum chunk_end result = CHUNK_ALL_READ;
     while (at < end) {
         uint64_t word = words[at];
-        uint32_t kind = word & KIND_MASK, n_words = LIKELY(is_short(kind)) ? 1 + (word & 1) : words_of_kind[kind];
+        uint32_t kind = word & KIND_MASK,
+                 n_words = LIKELY(is_short(kind)) ? 1 + (word & 1) : words_of(words + at, end - at);
         if (UNLIKELY(n_words - 1 >= end - at)) { /* none is no kind */
             at = RING_CHUNK_WORDS;
             result = CHUNK_DAMAGED;
@@ -87,7 +112,9 @@ enum chunk_end chunk_decode(struct slot_cursor *c, const uint64_t *words, uint64
             result = now >= limit ? CHUNK_AT_LIMIT : CHUNK_NO_ROOM;
             break;
         }
-        struct ring_event e = LIKELY(is_short(kind)) ? short_event(words + at, word) : rare_event(words + at, kind);
+        struct ring_event e = LIKELY(is_short(kind)) ? short_event(words + at, word)
+                              : is_tagged(word)      ? tagged_event(words + at)
+                                                     : rare_event(words + at, kind);
         e.stamp = stamp = now;
         e.thread = c->thread & 0xfffffff;
         events[filled++] = e;
@@ -103,13 +130,13 @@ enum chunk_end chunk_decode(struct slot_cursor *c, const uint64_t *words, uint64
 void chunk_skip(struct slot_cursor *c, const uint64_t *words) {
     while (c->at < c->n_words) {
         uint64_t word = words[c->at];
-        uint32_t kind = word & KIND_MASK;
-        if (words_of_kind[kind] == 0) {
+        uint32_t kind = word & KIND_MASK, n_words = words_of(words + c->at, c->n_words - c->at);
+        if (n_words == 0) {
             break;
         }
         if (is_event(kind)) {
             c->stamp = add_ticks(c->stamp, (word >> RING_KIND_BITS) & DELTA_MASK);
-            c->at += words_of_kind[kind];
+            c->at += n_words;
         } else {
             c->stamp = pass_time(word, c->stamp, &c->at);
         }

@@ -140,6 +140,9 @@ static void flush_events(struct collector *c) {
 }
 
 void collector_flush(struct collector *c) {
+    if (c->must_checkpoint) {
+        freed_at_tell(&c->matchers.freed_at, &c->records);
+    }
     flush_records(c);
     flush_events(c);
     c->n_unwritten -= fold_step(&c->fold);
@@ -154,6 +157,7 @@ static void gather_records(struct collector *c, const struct target *dead) {
         }
     }
     facts_threads(c);
+    source_names_announce(&c->matchers.stacks.names, &c->records);
 }
 
 /* Go on in another process where this one is about to use up its processor time. */
@@ -475,6 +479,7 @@ int collector_run(struct collector *c) {
     follow(c);
     collector_flush(c);
     c->n_unwritten -= fold_finish(&c->fold);
+    freed_at_tell(&c->matchers.freed_at, &c->records);
     facts_end(c);
     flush_records(c);
     /* A trace without its END is no complete one and must not look like it. */

@@ -23,6 +23,7 @@ void fold_records_close(struct fold_records *r) {
     byte_buf_free(&r->stored);
     byte_buf_free(&r->raw);
     byte_buf_free(&r->payloads);
+    freed_at_free(&r->freed_at);
     memory_unmap(r->memories, r->cap_memories * sizeof *r->memories);
     memory_unmap(r->losses, r->cap_losses * sizeof *r->losses);
     memory_unmap(r->places, 2 * (size_t)r->cap_losses * sizeof *r->places);
@@ -133,6 +134,8 @@ static bool is_taken(struct fold_records *r, uint64_t type, const uint8_t *paylo
         return take_memory(r, byte_reader_over(payload, n));
     case TRACE_RECORD_LOST:
         return take_loss(r, byte_reader_over(payload, n));
+    case TRACE_RECORD_FREED_AT:
+        return freed_at_read(&r->freed_at, byte_reader_over(payload, n));
     case TRACE_RECORD_FOLDED:
     case TRACE_RECORD_FOLDED_INFOS:
     case TRACE_RECORD_FOLDED_PROCESSES:
@@ -215,4 +218,5 @@ void fold_records_end(struct fold_records *r) {
         byte_buf_append(&r->kept.payload, r->payloads.bytes + r->losses[i].at, r->losses[i].n);
         trace_records_end(&r->kept);
     }
+    freed_at_tell(&r->freed_at, &r->kept);
 }

@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "attributes.h"
+#include "freed_at.h"
 #include "trace_records.h"
 
 /* What MEMORY has said of a process. */
@@ -36,6 +37,7 @@ struct fold_records {
     struct fold_loss *losses;
     uint32_t *places; /* hash: index + 1 */
     uint32_t n_losses, cap_losses;
+    struct freed_at freed_at; /* sums of all */
 };
 
 void fold_records_open(struct fold_records *r);

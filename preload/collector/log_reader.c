@@ -128,7 +128,7 @@ static void convert(const struct log_reader *l, const struct ring_log_record *he
     case RING_LOG_NOTE:
         note_record(l, r, records);
         break;
-    default: /* of a newer shim */
+    default: /* RING_LOG_FILE, see source_files.h; or of a newer shim */
         break;
     }
 }
@@ -170,6 +170,34 @@ void log_each_cut(const struct ring_map *ring, void (*visit)(void *context, cons
             visit(context, &cut);
         }
     }
+}
+
+/* The record is copied first: the original may change under us. */
+static void visit_file(const struct ring_log_record *from, uint32_t payload_bytes,
+                       void (*visit)(void *context, uint32_t id, const char *name, size_t n), void *context) {
+    enum { NAME_BYTES_MAX = 256 };
+    struct ring_log_file file;
+    char name[NAME_BYTES_MAX];
+    if (payload_bytes > sizeof file && payload_bytes <= sizeof file + sizeof name) {
+        memcpy(&file, from->payload, sizeof file);
+        memcpy(name, from->payload + sizeof file, payload_bytes - sizeof file);
+        visit(context, file.id, name, strnlen(name, payload_bytes - sizeof file));
+    }
+}
+
+uint32_t log_each_file(const struct ring_map *ring, uint32_t from,
+                       void (*visit)(void *context, uint32_t id, const char *name, size_t n), void *context) {
+    uint32_t n = n_claimed(ring), first_open = n;
+    for (uint32_t at = from, units = 1; at < n; at += units) {
+        struct ring_log_record head;
+        bool is_good = is_committed(record_at(ring, at)) && take_head(ring, at, n, &head);
+        units = is_good ? head.n_units : 1;
+        first_open = !is_good && at < first_open ? at : first_open;
+        if (is_good && head.type == RING_LOG_FILE) {
+            visit_file(record_at(ring, at), head.payload_bytes, visit, context);
+        }
+    }
+    return first_open;
 }
 
 /* Turn the committed record at `at` into a record of the trace. Returns its units; 1 if it makes no sense. */

@@ -36,6 +36,11 @@ void log_reader_free(struct log_reader *l);
 /* Call visit for each cut that the log of a fork child's ring tells of. Nothing is taken from the log by it. */
 void log_each_cut(const struct ring_map *ring, void (*visit)(void *context, const struct ring_log_cut *cut), void *context);
 
+/* Call visit for each RING_LOG_FILE from unit `from` on: the process's number, and the name without its NUL. Nothing is taken from the log by it. Returns where to
+ * look on from later: the first unit that has not been committed. */
+uint32_t log_each_file(const struct ring_map *ring, uint32_t from,
+                       void (*visit)(void *context, uint32_t id, const char *name, size_t n), void *context);
+
 /* Turn all that has been committed into records. is_dead: nothing will be committed any more. */
 void log_reader_read(struct log_reader *l, struct trace_records *records, const struct clock_scale *clock, bool is_dead);
 

@@ -19,6 +19,7 @@ void matcher_space_free(struct matcher_space *space) {
     merge_space_free(&space->window);
     info_ids_free(&space->infos);
     stack_ids_free(&space->stacks);
+    freed_at_free(&space->freed_at);
     memory_unmap(space->tokens, MATCHER_TOKENS * sizeof *space->tokens);
     memory_unmap(space->token_threads, MATCHER_TOKENS * sizeof *space->token_threads);
     *space = (struct matcher_space){0};
@@ -130,6 +131,13 @@ ALWAYS_INLINE bool apply_alloc(struct matcher *m, uint32_t i, const struct ring_
     return true;
 }
 
+/* n: 1, or -1 where the free has been undone. Inherited blocks are of the parent's infos, and it has not freed them. */
+static void count_tag(struct matcher *m, struct live_block block, uint64_t tag, int n) {
+    if (block.info != 0 && !is_inherited(block)) {
+        freed_at_add(&m->space->freed_at, block.info, trace_tag_place(source_files_translate(&m->stacks.files, tag)), n);
+    }
+}
+
 ALWAYS_INLINE bool apply_free(struct matcher *m, uint32_t i, const struct ring_event *e, bool may_wait) {
     struct live_block block = live_map_take(&m->live, e->address);
     struct thread *t = &m->threads->threads[e->thread];
@@ -149,6 +157,10 @@ ALWAYS_INLINE bool apply_free(struct matcher *m, uint32_t i, const struct ring_e
     t->has_free = true;
     t->free_address = e->address;
     t->free_block = block;
+    t->free_tag = e->size_bytes;
+    if (e->size_bytes != 0) {
+        count_tag(m, block, e->size_bytes, 1);
+    }
     return true;
 }
 
@@ -172,6 +184,9 @@ static COLD void apply_undo(struct matcher *m, const struct ring_event *e) {
     }
     t->last_info = t->is_free_temporary ? t->free_block.info : t->last_info;
     note_for_forks(m, e, LIVE_LARGE_BYTES, t->free_block);
+    if (t->free_tag != 0) {
+        count_tag(m, t->free_block, t->free_tag, -1);
+    }
     push(m, e->thread, TOKEN_UNDO);
     if (is_inherited(t->free_block)) {
         m->counts.inherited_frees--;

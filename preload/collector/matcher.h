@@ -8,6 +8,7 @@
  *   free of a block that came with a fork     a free of the parent's info, counted apart
  *   fork                           what is alive is copied for the child, no token
  *   mark of coverage               what is alive is summed up, no token
+ *   tag of a free                  counted for the block's info; undone with it
  *   undo                           only if the thread's last event was that free: the block is back as it was
  * Budget   live map 1-3 ns, info 1-2 ns an event
  */
@@ -19,6 +20,7 @@
 #include "clock_scale.h"
 #include "encoder.h"
 #include "forks.h"
+#include "freed_at.h"
 #include "info_table.h"
 #include "joins.h"
 #include "live_map.h"
@@ -47,6 +49,7 @@ struct matcher_space {
     struct merge_space window;
     struct info_ids infos;
     struct stack_ids stacks;
+    struct freed_at freed_at;
     struct totals *totals; /* NULL = not wanted */
     uint32_t *tokens;
     uint32_t *token_threads;

@@ -32,7 +32,7 @@ enum { RING_SETTLE_NS = 20000 }; /* from reading the clock to reading the flags 
 struct ring_event {
     uint64_t stamp;
     uint64_t address;
-    uint64_t size_bytes; /* of an allocation */
+    uint64_t size_bytes; /* of an allocation; of a free its tag, 0 = none */
     uint32_t node;
     uint32_t thread : 28; /* index */
     uint32_t kind : 4;    /* RING_ALLOC, RING_FREE, RING_FREE_LATER, RING_UNDO or RING_FORK (its serial for address) */

@@ -8,6 +8,7 @@ enum {
 
 void stack_ids_free(struct stack_ids *ids) {
     memory_unmap(ids->definitions, ids->cap * sizeof *ids->definitions);
+    source_names_free(&ids->names);
     *ids = (struct stack_ids){0};
 }
 
@@ -28,12 +29,19 @@ static uint32_t define(struct stack_ids *ids, struct encoder *encoder, uint32_t 
 }
 
 void stack_table_init(struct stack_table *t, const struct ring_map *ring, struct stack_ids *ids) {
-    *t = (struct stack_table){.ids = ids, .nodes = ring->nodes, .cap_nodes = ring->cap_nodes};
+    uint64_t start = ring->header->shim_start, end = ring->header->shim_end;
+    *t = (struct stack_table){.ids = ids,
+                              .nodes = ring->nodes,
+                              .cap_nodes = ring->cap_nodes,
+                              .shim_start = start,
+                              .shim_bytes = end > start ? end - start : 0};
+    source_files_init(&t->files, ring, &ids->names);
 }
 
 void stack_table_free(struct stack_table *t) {
     memory_unmap(t->entries, t->cap_entries * sizeof *t->entries);
     byte_buf_free(&t->path);
+    source_files_free(&t->files);
     *t = (struct stack_table){0};
 }
 
@@ -70,6 +78,18 @@ static bool is_root(const struct path_step *step) {
     return step->parent == 0 && step->ip < RING_EPOCHS_MAX;
 }
 
+/* An ip is a return address. */
+static bool is_in_shim(const struct stack_table *t, uint64_t ip) {
+    return ip - 1 - t->shim_start < t->shim_bytes;
+}
+
+/* What the trace has for a node. */
+static uint64_t ip_of(struct stack_table *t, const struct path_step *step) {
+    return is_root(step)            ? trace_root_ip(t->process, (uint32_t)step->ip)
+           : trace_is_tag(step->ip) ? source_files_translate(&t->files, step->ip)
+                                    : step->ip;
+}
+
 uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint32_t node) {
     if (node == 0 || node >= t->cap_nodes) {
         return define_first_root(t, encoder);
@@ -80,7 +100,8 @@ uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint
     uint32_t at = node;
     while (at != 0 && !t->entries[at].is_defined) {
         struct path_step step = {.node = at, .parent = t->nodes[at].parent, .ip = t->nodes[at].ip};
-        if (step.parent >= at || ++depth > DEPTH_MAX || (step.parent == 0 && step.ip == 0)) {
+        bool is_called_from_tag = at != node && trace_is_tag(step.ip);
+        if (step.parent >= at || ++depth > DEPTH_MAX || (step.parent == 0 && step.ip == 0) || is_called_from_tag) {
             return define_first_root(t, encoder);
         }
         byte_buf_append(&t->path, &step, sizeof step);
@@ -89,6 +110,9 @@ uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint
     const struct path_step *steps = (const struct path_step *)(const void *)t->path.bytes;
     uint32_t parent = 0;
     uint64_t parent_ip = 0;
+    if (at != node && trace_is_tag(t->entries[at].ip)) {
+        return define_first_root(t, encoder);
+    }
     if (at) {
         parent = t->entries[at].stack;
         parent_ip = t->entries[at].ip;
@@ -98,8 +122,9 @@ uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint
     }
     while (depth-- > 0) {
         const struct path_step *step = &steps[depth];
-        uint64_t ip = is_root(step) ? trace_root_ip(t->process, (uint32_t)step->ip) : step->ip;
-        uint32_t id = define(t->ids, encoder, parent, parent_ip, ip);
+        bool is_left_out = is_in_shim(t, step->ip);
+        uint64_t ip = is_left_out ? parent_ip : ip_of(t, step);
+        uint32_t id = is_left_out ? parent : define(t->ids, encoder, parent, parent_ip, ip);
         t->entries[step->node] = (struct stack_entry){.ip = ip, .stack = id, .is_defined = 1};
         parent = id;
         parent_ip = ip;

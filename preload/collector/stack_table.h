@@ -2,7 +2,8 @@
  *
  * The ring numbers nodes as hooks of all threads found them; many are ancestors that no event names. The trace numbers
  * only what is needed, parents first, below a root of each process's own. The node array belongs to the traced process: ids out of range and parents that are
- * not smaller than their child (the contract, and what makes every walk end) lead to stack 0, the unknown.
+ * not smaller than their child (the contract, and what makes every walk end) lead to stack 0, the unknown. Tags get the trace's numbers of files; frames of
+ * libseep.so itself, which stand between OpenSSL and functions of the program's, are left out.
  */
 #ifndef SEEP_COLLECTOR_STACK_TABLE_H
 #define SEEP_COLLECTOR_STACK_TABLE_H
@@ -13,6 +14,7 @@
 
 #include "encoder.h"
 #include "ring_map.h"
+#include "source_files.h"
 
 /* What the trace was told of a node. */
 struct stack_entry {
@@ -33,6 +35,7 @@ struct stack_ids {
     bool are_kept;                        /* set before the first: definitions are wanted once more, see fold.h */
     struct stack_definition *definitions; /* by id, 16 bytes each; 0 is the root */
     uint32_t cap;
+    struct source_names names; /* that tags refer to */
 };
 
 struct stack_table {
@@ -41,6 +44,8 @@ struct stack_table {
     uint32_t first_root; /* stack id of the root of epoch 0; 0 = not defined, or process 0's */
     const struct ring_node *nodes;
     uint32_t cap_nodes;
+    uint64_t shim_start, shim_bytes; /* frames in there are left out */
+    struct source_files files;
     struct stack_entry *entries; /* by node */
     uint32_t cap_entries;
     struct byte_buf path; /* nodes to define, leaf first */

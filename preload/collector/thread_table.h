@@ -22,6 +22,7 @@ struct thread {
     bool is_free_temporary; /* it ended the thread's last allocation */
     uint64_t free_address;
     struct live_block free_block; /* {0} = no known one */
+    uint64_t free_tag;            /* as in the event; 0 = none */
 };
 
 /* What the trace says of a thread; apart from struct thread, which is touched with every event. */

@@ -95,7 +95,8 @@ unit: $(UNIT_BIN) ## build the unit tests
 TARGET_SRC := $(filter-out tests/targets/lib_%,$(wildcard tests/targets/*.c tests/targets/*.cc))
 TARGET_LIB := $(patsubst tests/targets/%.c,$(BUILD)/targets/%.so,$(wildcard tests/targets/lib_*.c))
 TARGET_BIN := $(patsubst %,$(BUILD)/targets/%,$(basename $(notdir $(TARGET_SRC)))) \
-	$(patsubst %,$(BUILD)/targets/operator_new-%,jemalloc tcmalloc mimalloc)
+	$(patsubst %,$(BUILD)/targets/operator_new-%,jemalloc tcmalloc mimalloc) \
+	$(patsubst %,$(BUILD)/targets/openssl_calls-%,symbolic inside hidden)
 TARGET_FLAGS := -O2 -g -Wall -Wextra -Wno-unused-function $(if $(filter 1,$(WERROR)),-Werror) -D_GNU_SOURCE -pthread
 CXX ?= g++
 
@@ -105,12 +106,21 @@ $(BUILD)/targets/mimalloc_api $(BUILD)/targets/operator_new-mimalloc: TARGET_LIB
 $(BUILD)/targets/static_program: TARGET_LIBS := -static
 $(BUILD)/targets/blame_libraries: TARGET_LIBS := -l:libglib-2.0.so.0 -l:libcrypto.so.3 -l:libz.so.1
 $(BUILD)/targets/cert_reload: TARGET_LIBS := -lssl -lcrypto
+# OpenSSL as it comes: shared; as upstream links it, in a library of its own names; inside a program that exports it, and in one that does not.
+$(BUILD)/targets/openssl_calls $(BUILD)/targets/openssl_set: TARGET_LIBS := -lcrypto
+$(BUILD)/targets/openssl_calls-inside: TARGET_LIBS := -rdynamic -l:libcrypto.a
+$(BUILD)/targets/openssl_calls-hidden: TARGET_LIBS := -l:libcrypto.a
+$(BUILD)/targets/openssl_calls-symbolic: TARGET_LIBS := $(BUILD)/targets/libcrypto_symbolic.so -Wl,-rpath,'$$ORIGIN'
+$(BUILD)/targets/openssl_calls-symbolic: $(BUILD)/targets/libcrypto_symbolic.so
+$(BUILD)/targets/libcrypto_symbolic.so:
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared -Wl,-soname,$(@F) -Wl,-Bsymbolic -Wl,--whole-archive -l:libcrypto.a -Wl,--no-whole-archive -o $@ -pthread
 $(BUILD)/targets/hidden_allocator $(BUILD)/targets/exported_allocator: TARGET_LIBS := -fno-builtin
 $(BUILD)/targets/hidden_allocator $(BUILD)/targets/exported_allocator: tests/targets/lib_bump.c
 $(BUILD)/targets/signal_alloc: TARGET_LIBS := $(BUILD)/targets/lib_bump.so -Wl,-rpath,'$$ORIGIN'
 $(BUILD)/targets/signal_alloc: $(BUILD)/targets/lib_bump.so
 
-$(BUILD)/targets/lib_%.so: tests/targets/lib_%.c
+$(BUILD)/targets/lib_%.so: tests/targets/lib_%.c tests/targets/fake_libcrypto.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TARGET_FLAGS) -fPIC -shared -fno-builtin -Wl,-soname,$(@F) -o $@ $<
 $(BUILD)/targets/%: tests/targets/%.c $(wildcard tests/targets/*.h)
@@ -119,6 +129,9 @@ $(BUILD)/targets/%: tests/targets/%.c $(wildcard tests/targets/*.h)
 $(BUILD)/targets/%: tests/targets/%.cc $(wildcard tests/targets/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
+$(BUILD)/targets/openssl_calls-%: tests/targets/openssl_calls.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
 $(BUILD)/targets/operator_new-%: tests/targets/operator_new.cc tests/targets/books.h
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)

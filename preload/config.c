@@ -40,6 +40,11 @@ static bool set_seccomp(struct config *config, const char *value) {
     return is_yes_or_no(value);
 }
 
+static bool set_openssl(struct config *config, const char *value) {
+    config->has_no_openssl = strcmp(value, "no") == 0 || strcmp(value, "off") == 0;
+    return config->has_no_openssl || strcmp(value, "yes") == 0;
+}
+
 static bool set_ring(struct config *config, const char *value) {
     return option_size(value, OPTION_RING_BYTES_MIN, OPTION_RING_BYTES_MAX, &config->ring_bytes);
 }
@@ -82,6 +87,7 @@ static const struct option {
     {"unwinder", set_unwinder, "reuse, cfi, libunwind or verify"},
     {"follow_exec", set_follow_exec, "yes or no"},
     {"seccomp", set_seccomp, "yes or no"},
+    {"openssl", set_openssl, "yes or no"},
     {"tree", set_tree, "a file name"},
     {"only_pid", set_only_pid, "a process id"},
     {"off", set_off, "no value"},

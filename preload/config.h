@@ -24,8 +24,9 @@ struct config {
     bool is_alone;  /* "follow_exec=no": programs started by exec are not traced */
     uint32_t only_pid; /* trace only the process of this id; 0 = every process that loads the shim */
     enum option_unwinder unwinder;
-    bool is_quiet;                          /* "seccomp=yes": no system call in hooks; see quiet.h */
-    bool is_off;                            /* "off": load and do nothing */
+    bool is_quiet;       /* "seccomp=yes": no system call in hooks; see quiet.h */
+    bool has_no_openssl; /* "openssl=no": OpenSSL is not given functions to allocate with; see openssl.h */
+    bool is_off;         /* "off": load and do nothing */
     uint64_t cache_blocks, cache_bytes_max; /* of glibc's thread caches, by GLIBC_TUNABLES; the latter 0 = not told */
     bool has_cache_blocks;
 };

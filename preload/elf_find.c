@@ -84,7 +84,14 @@ static bool is_wanted(const struct object *o, uint32_t i, const char *name) {
            strcmp(o->strings + s->st_name, name) == 0;
 }
 
-static uint32_t find_by_gnu_hash(const struct object *o, const char *name) {
+/* Whether it is one of that name that others have to define. */
+static bool is_import(const struct object *o, uint32_t i, const char *name) {
+    return o->symbols[i].st_shndx == SHN_UNDEF && strcmp(o->strings + o->symbols[i].st_name, name) == 0;
+}
+
+typedef bool is_right(const struct object *o, uint32_t i, const char *name);
+
+static uint32_t find_by_gnu_hash(const struct object *o, const char *name, is_right *is_it) {
     const uint32_t *table = o->gnu_hash;
     uint32_t n_buckets = table[0], first = table[1], n_bloom = table[2], hash = 5381;
     for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
@@ -98,7 +105,7 @@ static uint32_t find_by_gnu_hash(const struct object *o, const char *name) {
     }
     for (uint32_t i = buckets[hash % n_buckets]; i >= first && i != 0; i++) {
         uint32_t found = chain[i - first];
-        if ((found | 1) == (hash | 1) && is_wanted(o, i, name)) {
+        if ((found | 1) == (hash | 1) && is_it(o, i, name)) {
             return i;
         }
         if (found & 1) { /* the last of its bucket */
@@ -108,7 +115,7 @@ static uint32_t find_by_gnu_hash(const struct object *o, const char *name) {
     return 0;
 }
 
-static uint32_t find_by_sysv_hash(const struct object *o, const char *name) {
+static uint32_t find_by_sysv_hash(const struct object *o, const char *name, is_right *is_it) {
     const uint32_t *table = o->sysv_hash;
     uint32_t n_buckets = table[0], n_symbols = table[1], hash = 0;
     for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
@@ -117,15 +124,15 @@ static uint32_t find_by_sysv_hash(const struct object *o, const char *name) {
     }
     const uint32_t *chain = table + 2 + n_buckets;
     for (uint32_t i = n_buckets ? table[2 + hash % n_buckets] : 0, n = 0; i != 0 && n < n_symbols; i = chain[i], n++) {
-        if (is_wanted(o, i, name)) {
+        if (is_it(o, i, name)) {
             return i;
         }
     }
     return 0;
 }
 
-static struct elf_definition find_in(const struct object *o, const char *name) {
-    uint32_t i = o->gnu_hash ? find_by_gnu_hash(o, name) : find_by_sysv_hash(o, name);
+static struct elf_definition define_in(const struct object *o, const char *name) {
+    uint32_t i = o->gnu_hash ? find_by_gnu_hash(o, name, is_wanted) : find_by_sysv_hash(o, name, is_wanted);
     if (i == 0) {
         return (struct elf_definition){0};
     }
@@ -140,13 +147,39 @@ static struct elf_definition find_elsewhere(const struct object *o, const char *
     if (is_own(o)) {
         return (struct elf_definition){0};
     }
-    return find_in(o, name);
+    return define_in(o, name);
 }
 
 void *elf_function(struct elf_definition d) {
     void *(*choose)(void);
     memcpy(&choose, &d.address, sizeof choose);
     return d.address && d.is_chooser ? choose() : d.address;
+}
+
+/* ---- in one object ---- */
+
+struct elf_definition elf_find_in(const struct dl_phdr_info *info, const char *name) {
+    struct object o;
+    return read_object(info, &o) ? define_in(&o, name) : (struct elf_definition){0};
+}
+
+bool elf_is_own(const struct dl_phdr_info *info) {
+    struct object o;
+    return read_object(info, &o) && is_own(&o);
+}
+
+/* What is not defined stands in front of what the GNU table finds, unless its address is taken by code that is not position-independent. */
+bool elf_imports(const struct dl_phdr_info *info, const char *name) {
+    struct object o;
+    if (!read_object(info, &o)) {
+        return false;
+    }
+    uint32_t n = o.gnu_hash ? o.gnu_hash[1] : 0;
+    bool is_found = false;
+    for (uint32_t i = 1; i < n && !is_found; i++) {
+        is_found = is_import(&o, i, name);
+    }
+    return is_found || (o.gnu_hash ? find_by_gnu_hash(&o, name, is_import) : find_by_sysv_hash(&o, name, is_import)) != 0;
 }
 
 /* ---- around this library ---- */
@@ -172,7 +205,7 @@ static int look_around(struct dl_phdr_info *info, size_t size, void *context) {
     for (uint32_t i = 0; i < around->n; i++) {
         struct elf_definition *d = around->is_behind ? &around->places[i].next : &around->places[i].before;
         if (!d->address) {
-            *d = find_in(&o, around->names[i]);
+            *d = define_in(&o, around->names[i]);
         }
     }
     return 0;

@@ -11,6 +11,7 @@
 #ifndef SEEP_ELF_FIND_H
 #define SEEP_ELF_FIND_H
 
+#include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,5 +36,11 @@ void elf_find(const char *const *names, uint32_t n, struct elf_places *places);
 /* What code at ip would call: looked for in its own object and in those it needs (no lock), then in all (dl_iterate_phdr), this library left out.
  * Returns NULL if there is none. */
 void *elf_find_for(uint64_t ip, const char *name);
+
+/* Of one object, from a callback of dl_iterate_phdr: what it defines by that name; whether it takes a function of that name from wherever the loader finds
+ * it; whether it is this library. */
+struct elf_definition elf_find_in(const struct dl_phdr_info *info, const char *name);
+bool elf_imports(const struct dl_phdr_info *info, const char *name);
+bool elf_is_own(const struct dl_phdr_info *info);
 
 #endif

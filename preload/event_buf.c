@@ -152,6 +152,10 @@ static void put_slow(struct thread_state *t, enum ring_kind kind, uint64_t addre
         *w++ = RING_TIME | delta << RING_KIND_BITS;
         delta = 0;
     }
+    if ((kind == RING_FREE || kind == RING_FREE_LATER) && size) {
+        *w++ = event_tag_word(size, delta);
+        delta = size = 0;
+    }
     bool is_wide = kind == RING_UNDO || (address & 7) || address >> 47 || size >> 32;
     if (is_wide) {
         w = put_wide(w, kind, delta, address, size, stack);
@@ -181,9 +185,9 @@ COLD void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t a
     }
 }
 
-COLD void event_put_free_later(struct thread_state *t, uint64_t address) {
+COLD void event_put_free_later(struct thread_state *t, uint64_t address, uint64_t tag) {
     event_begin(t);
-    event_put_slow(t, RING_FREE_LATER, address, 0, 0, event_stamp_before(t));
+    event_put_slow(t, RING_FREE_LATER, address, tag, 0, event_stamp_before(t));
     event_end(t);
 }
 

@@ -15,7 +15,7 @@
 #include "ring_file.h"
 #include "thread_state.h"
 
-/* Record with a chunk at its end, a large time step, an odd address or a size above 4 GiB. Same contract as below. */
+/* Record with a chunk at its end, a large time step, an odd address or a size above 4 GiB. Same contract as below. size: of a free its tag, 0 = none. */
 void event_put_slow(struct thread_state *t, enum ring_kind kind, uint64_t address, uint64_t size, uint32_t stack,
                     uint64_t stamp);
 
@@ -59,6 +59,11 @@ ALWAYS_INLINE bool event_is_short(const struct thread_state *t, uint64_t address
     return (t->cursor < t->limit) & (delta < 1u << RING_DELTA_BITS) & !(address & 7) & !(address >> 47) & !(size >> 32);
 }
 
+/* The word in front of a tagged free. */
+ALWAYS_INLINE uint64_t event_tag_word(uint64_t tag, uint64_t delta) {
+    return RING_TAG_BIT | tag << RING_TAG_SHIFT | delta << RING_KIND_BITS | RING_TAG; /* without the tag's own mark */
+}
+
 /* Record an allocation of size bytes at address with its stack; stamped here, after the allocator returned it.
  *
  * t        the calling thread's state, phase BUSY
@@ -96,8 +101,25 @@ ALWAYS_INLINE void event_put_free(struct thread_state *t, uint64_t address) {
     event_end(t);
 }
 
-/* The same when sampling, where the thread has allocated since it allocated the block. */
-void event_put_free_later(struct thread_state *t, uint64_t address);
+/* The same with a tag (trace_format.h). */
+ALWAYS_INLINE void event_put_free_tagged(struct thread_state *t, uint64_t address, uint64_t tag) {
+    event_begin(t);
+    uint64_t stamp = event_stamp_before(t);
+    uint64_t delta = stamp - t->last_stamp;
+    if (LIKELY(event_is_short(t, address, 0, delta))) {
+        t->last_stamp = stamp;
+        uint64_t *w = t->cursor;
+        w[0] = event_tag_word(tag, delta);
+        w[1] = RING_FREE | address << (RING_ADDRESS_SHIFT - 3);
+        event_publish(t, w + 2);
+    } else {
+        event_put_slow(t, RING_FREE, address, tag, 0, stamp);
+    }
+    event_end(t);
+}
+
+/* A free when sampling, where the thread has allocated since it allocated the block. tag: 0 = none. */
+void event_put_free_later(struct thread_state *t, uint64_t address, uint64_t tag);
 
 /* Put the mark of a fork that is about to come. */
 void event_put_fork(struct thread_state *t, uint32_t serial);

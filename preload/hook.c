@@ -38,34 +38,56 @@ static enum thread_phase phase_after(const struct thread_state *t) {
     return t->n_outer ? THREAD_OUTER : THREAD_READY;
 }
 
-COLD void hook_alloc_slow(void *p, size_t size, struct arch_caller caller, uint64_t sp) {
+static void put_free(struct thread_state *t, const void *p, uint64_t tag) {
+    if (tag) {
+        event_put_free_tagged(t, (uint64_t)p, tag);
+    } else {
+        event_put_free(t, (uint64_t)p);
+    }
+}
+
+COLD void hook_alloc_tagged_slow(void *p, size_t size, struct arch_caller caller, uint64_t sp, uint64_t tag) {
     int saved = errno;
     struct thread_state *t = hook_state_slow(sp);
     if (t) {
         if (t->n_outer) {
+            uint64_t waiting = outer_take_alloc_tag(t);
+            tag = tag ? tag : waiting;
             outer_claim(t, p, &size, &caller);
         }
         if (!sample_interval || hook_samples(t, p, size)) {
             hook_enter(t, sp);
-            event_put_alloc(t, (uint64_t)p, size, capture_stack(t, caller));
+            event_put_alloc(t, (uint64_t)p, size, hook_capture_tagged(t, caller, tag));
             hook_leave(t, phase_after(t));
         }
     }
     errno = saved;
 }
 
-COLD void hook_free_slow(void *p, uint64_t sp) {
+COLD void hook_alloc_slow(void *p, size_t size, struct arch_caller caller, uint64_t sp) {
+    hook_alloc_tagged_slow(p, size, caller, sp, 0);
+}
+
+COLD void hook_free_tagged_slow(void *p, uint64_t sp, uint64_t tag) {
     int saved = errno;
     struct thread_state *t = hook_state_slow(sp);
     bool is_on_record = !t || outer_has_freed(t, p);
+    if (!is_on_record && t->n_outer) {
+        uint64_t waiting = outer_take_free_tag(t);
+        tag = tag ? tag : waiting;
+    }
     if (!is_on_record && sample_interval) {
-        hook_free_if_recorded(t, p, sp);
+        hook_free_if_recorded(t, p, sp, tag);
     } else if (!is_on_record) {
         hook_enter(t, sp);
-        event_put_free(t, (uint64_t)p);
+        put_free(t, p, tag);
         hook_leave(t, phase_after(t));
     }
     errno = saved;
+}
+
+COLD void hook_free_slow(void *p, uint64_t sp) {
+    hook_free_tagged_slow(p, sp, 0);
 }
 
 COLD void hook_alloc_sampled_slow(void *p, size_t size, const uint64_t *frame) {
@@ -89,19 +111,19 @@ COLD void hook_free_sampled_slow(void *p) {
     if (!hook_is_ready(t)) {
         hook_free_slow(p, sp);
     } else if (sample_has_free_slow((uint64_t)p)) {
-        hook_free_recorded(t, p, sp);
+        hook_free_recorded(t, p, sp, 0);
     }
 }
 
-COLD void hook_free_recorded(struct thread_state *t, const void *p, uint64_t sp) {
+COLD void hook_free_recorded(struct thread_state *t, const void *p, uint64_t sp, uint64_t tag) {
     int saved = errno;
     bool is_last = sample_is_last(&t->sample, (uint64_t)p);
     hook_enter(t, sp);
     t->sample.last_freed = (uint64_t)p;
     if (is_last) {
-        event_put_free(t, (uint64_t)p);
+        put_free(t, p, tag);
     } else {
-        event_put_free_later(t, (uint64_t)p);
+        event_put_free_later(t, (uint64_t)p, tag);
     }
     hook_leave(t, phase_after(t));
     errno = saved;

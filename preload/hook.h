@@ -23,6 +23,10 @@
 void hook_alloc_slow(void *p, size_t size, struct arch_caller caller, uint64_t sp);
 void hook_free_slow(void *p, uint64_t sp);
 
+/* The same with a tag (trace_format.h), 0 = none. */
+void hook_alloc_tagged_slow(void *p, size_t size, struct arch_caller caller, uint64_t sp, uint64_t tag);
+void hook_free_tagged_slow(void *p, uint64_t sp, uint64_t tag);
+
 /* The state to record with, READY or OUTER; NULL where the call is not to be recorded. sp: of the running hook. */
 struct thread_state *hook_state_slow(uint64_t sp);
 
@@ -53,14 +57,14 @@ ALWAYS_INLINE bool hook_samples(struct thread_state *t, const void *p, size_t si
     return true;
 }
 
-/* When sampling: hook_free of a block whose allocation has been recorded. */
-void hook_free_recorded(struct thread_state *t, const void *p, uint64_t sp);
+/* When sampling: hook_free of a block whose allocation has been recorded. tag: 0 = none. */
+void hook_free_recorded(struct thread_state *t, const void *p, uint64_t sp, uint64_t tag);
 
 /* When sampling: record the free of a block if its allocation has been. It may be undone afterwards. */
-ALWAYS_INLINE void hook_free_if_recorded(struct thread_state *t, const void *p, uint64_t sp) {
+ALWAYS_INLINE void hook_free_if_recorded(struct thread_state *t, const void *p, uint64_t sp, uint64_t tag) {
     t->sample.last_freed = 0;
     if (sample_has_free((uint64_t)p)) {
-        hook_free_recorded(t, p, sp);
+        hook_free_recorded(t, p, sp, tag);
     }
 }
 
@@ -96,7 +100,7 @@ ALWAYS_INLINE void hook_free_as(void *p, bool is_sampled) {
         return;
     }
     if (UNLIKELY(is_sampled)) {
-        hook_free_if_recorded(t, p, sp);
+        hook_free_if_recorded(t, p, sp, 0);
         return;
     }
     hook_enter(t, sp);
@@ -106,6 +110,46 @@ ALWAYS_INLINE void hook_free_as(void *p, bool is_sampled) {
 
 ALWAYS_INLINE void hook_free(void *p) {
     hook_free_as(p, sample_interval != 0);
+}
+
+/* The stack of an allocation, and below it the tag, if there is one. */
+ALWAYS_INLINE uint32_t hook_capture_tagged(struct thread_state *t, struct arch_caller caller, uint64_t tag) {
+    uint32_t stack = capture_stack(t, caller);
+    uint32_t tagged = tag ? stack_child_memo(&t->memo, stack, tag) : stack;
+    if (UNLIKELY(!tagged && tag)) {
+        ring_count_lost(RING_LOST_STACKS, 1);
+        return stack;
+    }
+    return tagged;
+}
+
+/* hook_alloc and hook_free with a tag, not 0. */
+ALWAYS_INLINE void hook_alloc_tagged(void *p, size_t size, struct arch_caller caller, uint64_t tag) {
+    struct thread_state *t = thread_current;
+    if (UNLIKELY(!hook_is_ready(t))) {
+        hook_alloc_tagged_slow(p, size, caller, caller.sp, tag);
+        return;
+    }
+    if (UNLIKELY(sample_interval) && !hook_samples(t, p, size)) {
+        return;
+    }
+    hook_enter(t, caller.sp);
+    event_put_alloc(t, (uint64_t)p, size, hook_capture_tagged(t, caller, tag));
+    hook_leave(t, THREAD_READY);
+}
+
+ALWAYS_INLINE void hook_free_tagged(void *p, uint64_t tag) {
+    struct thread_state *t = thread_current;
+    uint64_t sp = (uint64_t)__builtin_frame_address(0);
+    if (UNLIKELY(!hook_is_ready(t))) {
+        hook_free_tagged_slow(p, sp, tag);
+    } else if (UNLIKELY(sample_interval)) {
+        hook_free_if_recorded(t, p, sp, tag);
+    } else {
+        hook_enter(t, sp);
+        event_put_free_tagged(t, (uint64_t)p, tag);
+        hook_leave(t, THREAD_READY);
+    }
 }
 
 /* The two for malloc and free when sampling, where next to nothing is recorded and every instruction counts. frame: frame address of the

@@ -116,8 +116,14 @@
     X(mi_new_aligned) \
     X(mi_new_aligned_nothrow) \
     X(mi_new_realloc) \
-    /* not allocators: modules leave, children are made */ \
+    /* OpenSSL's: who allocates for it */ \
+    X(CRYPTO_set_mem_functions) \
+    X(CRYPTO_get_mem_functions) \
+    /* not allocators: modules come and leave, children are made */ \
     X(dlclose) \
+    X(dlopen) \
+    X(dlsym) \
+    X(dlvsym) \
     X(fork) \
     X(_Fork) \
     X(clone) \

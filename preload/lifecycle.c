@@ -15,10 +15,12 @@
 #include "clock.h"
 #include "collector_start.h"
 #include "config.h"
+#include "elf_object.h"
 #include "exec_watch.h"
 #include "heap_ask.h"
 #include "left_hooks.h"
 #include "modules.h"
+#include "openssl.h"
 #include "quiet.h"
 #include "real.h"
 #include "ring_file.h"
@@ -98,6 +100,15 @@ static uint64_t read_tsc(void) {
     return stamp;
 }
 
+/* Frames in here are not the program's. */
+static void note_own_place(void) {
+    struct elf_object own;
+    if (elf_object_at((uint64_t)note_own_place, &own, false)) {
+        ring->shim_start = own.start;
+        ring->shim_end = own.end;
+    }
+}
+
 static void note_start(void) {
     ring->start_stamp = ring->is_clock_tsc ? read_tsc() : sys_mono_ns(); /* also where hooks read no clock */
     atomic_store_explicit(&ring->recent_stamp, ring->start_stamp, memory_order_relaxed);
@@ -105,6 +116,7 @@ static void note_start(void) {
     ring->start_real_ns = sys_real_ns();
     ring->sample_bytes = sample_interval;
     ring->pid_namespace = sys_pid_namespace();
+    note_own_place();
     exec_watch_start();
 }
 
@@ -295,6 +307,7 @@ static void leave_tree(void) {
 static void at_exit(int status, void *unused) {
     (void)unused;
     if (is_traced_process()) {
+        openssl_finish();
         heap_ask(leave_tree);
         left_hooks_count(ARCH_CALLER());
         modules_count_unfinished();
@@ -394,6 +407,9 @@ static COLD bool start(void) {
         quiet_is_on = true;
     }
     atomic_store(&state, is_tracing ? LIFECYCLE_TRACING : LIFECYCLE_OFF);
+    if (is_tracing && !config.has_no_openssl) {
+        openssl_start();
+    }
     return is_tracing;
 }
 

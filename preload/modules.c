@@ -13,8 +13,10 @@
 #include "elf_note.h"
 #include "elf_object.h"
 #include "lifecycle.h"
+#include "openssl.h"
 #include "quiet.h"
 #include "ring_file.h"
+#include "source_tag.h"
 #include "stack_intern.h"
 #include "sys.h"
 #include "text.h"
@@ -139,6 +141,7 @@ static COLD void note_object(const struct elf_object *o) {
         module->identity = o->identity;
         module->name = elf_name_hash(o->name);
         module->id = atomic_fetch_add(&n_modules, 1) + 1;
+        openssl_expect(); /* libc opens libraries of its own without a word */
         log_module(module, o, id, id_bytes);
         atomic_store_explicit(&module->state, MODULE_LIVE, memory_order_release);
         atomic_fetch_sub(&n_entering, 1);
@@ -233,6 +236,7 @@ static void check_gone(const struct module *known) {
     }
     if (is_any_gone) {
         cfi_forget();
+        source_tag_forget();
     }
     if (number) {
         stack_enter_epoch(node);

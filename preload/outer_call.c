@@ -122,6 +122,31 @@ void outer_begin_free(struct arch_caller caller, void *freed) {
     begin((struct outer_call){.caller = caller, .site = caller, .freed = freed});
 }
 
+void outer_begin_tagged(struct arch_caller caller, uint64_t alloc_tag, uint64_t free_tag) {
+    begin((struct outer_call){.caller = caller, .site = caller, .alloc_tag = alloc_tag, .free_tag = free_tag});
+}
+
+/* The innermost call that has one of the two. */
+static uint64_t take_tag(struct thread_state *t, bool is_alloc) {
+    for (uint32_t i = t->n_outer; i-- > 0;) {
+        uint64_t *place = is_alloc ? &t->outer[i].alloc_tag : &t->outer[i].free_tag;
+        if (*place) {
+            uint64_t tag = *place;
+            *place = 0;
+            return tag;
+        }
+    }
+    return 0;
+}
+
+uint64_t outer_take_alloc_tag(struct thread_state *t) {
+    return take_tag(t, true);
+}
+
+uint64_t outer_take_free_tag(struct thread_state *t) {
+    return take_tag(t, false);
+}
+
 /* The state that the innermost call is on: that of the innermost hook under way. */
 static struct thread_state *state_of_calls(void) {
     struct thread_state *t = thread_current;

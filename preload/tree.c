@@ -14,6 +14,7 @@
 #include "modules.h"
 #include "option_syntax.h"
 #include "ring_file.h"
+#include "source_tag.h"
 #include "stack_intern.h"
 #include "sys.h"
 #include "thread_state.h"
@@ -109,6 +110,7 @@ int tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)
         modules_begin_child();
         stack_begin_child();
         fill_ring(true);
+        source_tag_log_again();
         thread_states_log_cuts(mark_stamp);
         atomic_store(&ring->collector_state, RING_COLLECTOR_RUNNING);
     }

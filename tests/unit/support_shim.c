@@ -19,6 +19,9 @@ bool lifecycle_is_tracing(void) {
 void lifecycle_enter_child(void) {
 }
 
+void lifecycle_meet_child(void) {
+}
+
 bool lifecycle_is_fork_child(void) {
     return false;
 }

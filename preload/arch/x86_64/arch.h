@@ -119,6 +119,25 @@ ALWAYS_INLINE long arch_syscall(long number, long a, long b, long c, long d, lon
                                                             ".size syscall, . - syscall\n"                                 \
                                                             ".popsection\n")
 
+/* Define a function of six arguments at most, none of them in a vector register, that jumps on to what choose() returns, with the stack and the arguments as the
+ * caller left them: what is jumped to takes the caller for its own. */
+#define ARCH_DEFINE_JUMP(name, choose)                                                                                     \
+    __asm__(".pushsection .text\n"                                                                                         \
+            ".globl " #name "\n"                                                                                           \
+            ".type " #name ", @function\n" #name ":\n"                                                                     \
+            "    .cfi_startproc\n"                                                                                         \
+            "    endbr64\n"                                                                                                \
+            "    push %rdi\n    push %rsi\n    push %rdx\n    push %rcx\n    push %r8\n    push %r9\n    sub $8, %rsp\n"   \
+            "    .cfi_adjust_cfa_offset 56\n"                                                                              \
+            "    call " #choose "\n"                                                                                       \
+            "    mov %rax, %r11\n"                                                                                         \
+            "    add $8, %rsp\n    pop %r9\n    pop %r8\n    pop %rcx\n    pop %rdx\n    pop %rsi\n    pop %rdi\n"         \
+            "    .cfi_adjust_cfa_offset -56\n"                                                                             \
+            "    jmp *%r11\n"                                                                                              \
+            "    .cfi_endproc\n"                                                                                           \
+            ".size " #name ", . - " #name "\n"                                                                             \
+            ".popsection\n")
+
 /* One turn of a loop that waits for another core. */
 ALWAYS_INLINE void arch_pause(void) {
     __builtin_ia32_pause();

@@ -42,6 +42,9 @@ static const struct function_rule function_rules[] = {
     TEMPLATES("QTypedArrayData<*"), /* Qt: qarraydata.h */
     WRAPPERS("QArrayData::*|QListData::*|QHashData::*"), /* Qt: qarraydata.cpp, qlist.cpp, qhash.cpp */
 
+    /* Go: what cgo puts between a function and the C that it calls (cmd/cgo, runtime/cgocall.go) */
+    WRAPPERS("_cgo_*_Cfunc_*|runtime.asmcgocall|runtime.cgocall|*._Cfunc_*"),
+
     /* Rust */
     RUST_WRAPPERS("__rust_*alloc*|__rg_*alloc*|__rdl_*alloc*|__rustc*::__r*alloc*"), /* shims; mangled since 1.87 */
     WRAPPERS("__rust_*alloc*|__rg_*alloc*|__rdl_*alloc*"), /* shims, before */

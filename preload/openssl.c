@@ -240,8 +240,7 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *context) {
         return 0;
     }
     struct elf_definition set = elf_find_in(info, "CRYPTO_set_mem_functions");
-    struct elf_definition boring = set.address ? (struct elf_definition){0} : elf_find_in(info, "OPENSSL_malloc");
-    uint64_t inside = (uint64_t)(set.address ? set.address : boring.address);
+    uint64_t inside = (uint64_t)(set.address ? set.address : elf_find_in(info, "OPENSSL_malloc").address);
     if (inside && take(info, (openssl_set *)elf_function(set), inside) == NOT_READY) {
         look->is_all_ready = false;
     }

@@ -96,7 +96,7 @@ TARGET_SRC := $(filter-out tests/targets/lib_%,$(wildcard tests/targets/*.c test
 TARGET_LIB := $(patsubst tests/targets/%.c,$(BUILD)/targets/%.so,$(wildcard tests/targets/lib_*.c))
 TARGET_BIN := $(patsubst %,$(BUILD)/targets/%,$(basename $(notdir $(TARGET_SRC)))) \
 	$(patsubst %,$(BUILD)/targets/operator_new-%,jemalloc tcmalloc mimalloc) \
-	$(patsubst %,$(BUILD)/targets/openssl_calls-%,symbolic inside hidden)
+	$(patsubst %,$(BUILD)/targets/openssl_calls-%,symbolic inside hidden) $(BUILD)/targets/cert_reload-inside
 TARGET_FLAGS := -O2 -g -Wall -Wextra -Wno-unused-function $(if $(filter 1,$(WERROR)),-Werror) -D_GNU_SOURCE -pthread
 CXX ?= g++
 
@@ -106,6 +106,7 @@ $(BUILD)/targets/mimalloc_api $(BUILD)/targets/operator_new-mimalloc: TARGET_LIB
 $(BUILD)/targets/static_program: TARGET_LIBS := -static
 $(BUILD)/targets/blame_libraries: TARGET_LIBS := -l:libglib-2.0.so.0 -l:libcrypto.so.3 -l:libz.so.1
 $(BUILD)/targets/cert_reload: TARGET_LIBS := -lssl -lcrypto
+$(BUILD)/targets/cert_reload-inside: TARGET_LIBS := -rdynamic -l:libssl.a -l:libcrypto.a
 # OpenSSL as it comes: shared; as upstream links it, in a library of its own names; inside a program that exports it, and in one that does not.
 $(BUILD)/targets/openssl_calls $(BUILD)/targets/openssl_set: TARGET_LIBS := -lcrypto
 $(BUILD)/targets/openssl_calls-inside: TARGET_LIBS := -rdynamic -l:libcrypto.a
@@ -129,6 +130,10 @@ $(BUILD)/targets/%: tests/targets/%.c $(wildcard tests/targets/*.h)
 $(BUILD)/targets/%: tests/targets/%.cc $(wildcard tests/targets/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
+$(BUILD)/targets/cert_reload-%: tests/targets/cert_reload.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
+
 $(BUILD)/targets/openssl_calls-%: tests/targets/openssl_calls.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)

@@ -205,11 +205,15 @@ static int render(const struct options *o, const struct profile *profile) {
         .profile = profile, .symbolizer = symbolizer, .top = o->top, .stacks = o->stacks, .order = o->order};
     int status = 0;
     build_sites(o, sites, &report, blame);
+    struct openssl_objects openssl;
+    openssl_objects_find(&openssl, profile, symbolizer, blame);
+    report.openssl = &openssl;
     if (o->is_json) {
         status = report_json(stdout, &report);
     } else {
         report_text(stdout, &report);
     }
+    openssl_objects_free(&openssl);
     sites_free(&sites[0]);
     sites_free(&sites[1]);
     blame_close(blame);

@@ -7,6 +7,7 @@
 
 #include "diag.h"
 #include "json_out.h"
+#include "report_openssl.h"
 #include "report_tracer.h"
 #include "trace_json.h"
 
@@ -214,6 +215,9 @@ static void put_site(struct json_out *j, const struct report *r, const uint32_t 
     if (numbers) {
         put_owners(j, r, numbers, site);
     }
+    if (r->openssl->n_types) {
+        report_openssl_json_site(j, r, site);
+    }
     json_put_uint(j, "n_stacks", site->n_stacks);
     json_key(j, "stacks");
     json_array_begin(j);
@@ -267,6 +271,7 @@ int report_json(FILE *f, const struct report *report) {
         put_site(j, report, numbers, ranked[i]);
     }
     json_array_end(j);
+    report_openssl_json(j, report);
     json_object_end(j);
     free(ranked);
     free(numbers);

@@ -24,6 +24,7 @@
  *                     oldest_seconds   age of the oldest unreleased block at the end of the trace
  *   processes         only of several processes: [{process, pid, unreleased_bytes, unreleased_blocks}] who holds what is unreleased, most first;
  *                     process: the place in the document's processes, from 0
+ *   openssl_objects   only where OpenSSL's objects were met: {TYPE: n, …} how many of the site's unreleased blocks are such objects
  *   n_stacks          distinct stacks of the site
  *   stacks            [{<figures>, openssl, frames, blamed}] the first --stacks of them, by the same order
  *     openssl         only of blocks that OpenSSL allocated or freed: {file, line, freed}, what it says of itself: where it allocated them, and where
@@ -35,6 +36,15 @@
  *       address       of the call in the process, a string "0x..."
  *       inlined       true if the function is inlined into that of the next frame (which has the same address)
  *     blamed, owner   place in frames, from 0; null where there are none. owner only by owner
+ * openssl     {calls, objects}
+ *   calls             allocations that OpenSSL made, of objects and of anything else
+ *   objects           [{type, created, freed, alive, alive_bytes, held_bytes, temporary, places, alive_from}] one for each type that was met
+ *     type            as in OpenSSL's headers, "SSL_CTX"; or "ASN.1 item": other structures that ASN.1 describes
+ *     alive_bytes     of the objects' own blocks
+ *     held_bytes      unreleased, of these blocks and of all that was allocated while creating objects of that type
+ *     places          [{file, line, size_bytes, created, alive}] where OpenSSL allocates them, most created first: its own file and line, null where
+ *                     it has not told them
+ *     alive_from      [{function, file, line, module, alive, alive_bytes}] the owners (as by owner) of those alive, most first, --stacks of them
  */
 #ifndef SEEP_REPORT_JSON_H
 #define SEEP_REPORT_JSON_H

@@ -8,6 +8,7 @@
 
 #include "diag.h"
 #include "format_size.h"
+#include "report_openssl.h"
 #include "report_tracer.h"
 #include "safe_text.h"
 #include "text.h"
@@ -247,6 +248,9 @@ static void put_site(FILE *f, const struct report *r, const struct section *sect
         put_owners(f, r, site);
     }
     put_common(f, sites->group, site, &leaf);
+    if (section->has_ages) {
+        report_openssl_text_site(f, r, site);
+    }
     if (leaf.location) {
         put_location(f, leaf.location, leaf.ip, "");
         put_stacks(f, r, section, site, &leaf);
@@ -353,5 +357,6 @@ void report_text(FILE *f, const struct report *report) {
     if (report->profile->sample_bytes) {
         put_sampling(f, report->profile);
     }
+    report_openssl_text(f, report);
     report_tracer(f, report);
 }

@@ -1,0 +1,83 @@
+# openssl_objects.sh - OpenSSL's objects in the report: how many were made, how many stay, and by whom.
+# shellcheck shell=bash disable=SC2154,SC2016
+
+make_certificate() {
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem 2>openssl.log
+}
+
+# traced PROGRAM [fixed]: leaves its books, and the report in both forms.
+traced() {
+    rm -f trace.seep
+    "$SEEP" run -o trace.seep -- "$1" cert.pem key.pem 7 2 "${@:2}" >books 2>err || fail "exit status $?: $(tail -3 err)"
+    report_json trace.seep >report.json 2>report.err
+    ! has_warned report.err || fail "seep report: $(head -3 report.err)"
+    "$SEEP" report trace.seep >text
+}
+
+objects_agree() {
+    python3 "$LIB/openssl_books.py" objects books report.json || fail "the objects are wrong"
+}
+
+object() { # TYPE KEY…
+    json report.json ".openssl.objects[] | select(.type == \"$1\") | .$2"
+}
+
+# What stays stands in the section, with who made it, and below the leak that it is part of.
+case_made_and_kept() {
+    make_certificate
+    traced "$TARGETS/cert_reload"
+    objects_agree
+    made=$(json books .SSL_CTX.created)
+    has text "^SSL_CTX: $made created, $((made - 7)) freed, 7 alive \([0-9.]+K, with what they own [0-9.]+K\), 0\.00% temporary$"
+    has text "^  $made made at ssl/ssl_lib\.c:[0-9]+, [0-9]+ bytes each$"
+    has text '^  7 alive from reload_certificate at .*cert_reload\.c:[0-9]+ in .*cert_reload$'
+    sed -n '/^MEMORY LEAKS/,/^CRYPTO_/p' text | head -7 >first
+    has first '^  blamed on reload_certificate at '
+    has first '^  OpenSSL objects: 7 SSL_CTX, '
+    [ "$(object SSL_CTX 'alive_from[0] | "\(.function) \(.alive)"')" = 'reload_certificate 7' ] || fail "$(object SSL_CTX alive_from)"
+    # The structure and what came with it: not less than the structures, not more than all that stays.
+    json report.json '.openssl.objects[] | select(.alive > 0) | select(.held_bytes < .alive_bytes)' >odd
+    [ ! -s odd ] || fail "owned less than they are: $(cat odd)"
+    [ "$(object SSL_CTX held_bytes)" -le "$(json report.json .totals.unreleased_bytes)" ] || fail "owned more than there is"
+    json report.json '[.sites[].openssl_objects.SSL_CTX // 0] | add' >sum
+    [ "$(cat sum)" = 7 ] || fail "by site: $(cat sum) SSL_CTX"
+}
+
+case_none_kept() {
+    make_certificate
+    traced "$TARGETS/cert_reload" fixed
+    objects_agree
+    made=$(json books .SSL_CTX.created)
+    has text "^SSL_CTX: $made created, $made freed, 0 alive, 0\.00% temporary$"
+    has_not text 'OpenSSL objects: .*SSL_CTX'
+}
+
+# OpenSSL inside the program: no library's border tells whose a function is.
+case_inside_the_program() {
+    make_certificate
+    traced "$TARGETS/cert_reload-inside"
+    objects_agree
+    [ "$(object SSL_CTX 'alive_from[0] | "\(.function) \(.alive)"')" = 'reload_certificate 7' ] || fail "$(object SSL_CTX alive_from)"
+}
+
+# Without a word of OpenSSL's the stacks have to do: what one function allocates at several places is told by none.
+case_without_tags() {
+    make_certificate
+    export SEEP_OPTIONS=openssl=no
+    traced "$TARGETS/cert_reload"
+    for type in SSL EVP_PKEY BIO X509 X509_STORE; do
+        json books ".$type.alive" >wanted
+        object "$type" alive >found
+        same found wanted
+    done
+    [ "$(object SSL_CTX alive)" -ge 7 ] || fail "$(object SSL_CTX alive) SSL_CTX"
+}
+
+# A program that has nothing to do with it has no such section.
+case_without_openssl() {
+    "$SEEP" run -o trace.seep -- ls / >/dev/null 2>err || fail "exit status $?"
+    "$SEEP" report trace.seep >text
+    has_not text 'OPENSSL OBJECTS|OpenSSL objects'
+    report_json trace.seep >report.json
+    [ "$(json report.json '.openssl | "\(.calls) \(.objects)"')" = '0 []' ] || fail "$(json report.json .openssl)"
+}

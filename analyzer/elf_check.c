@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "allocator_scan.h"
 #include "diag.h"
 #include "text.h"
 
@@ -35,6 +36,9 @@ static const struct preload_obstacle is_static = {"static", "is statically linke
 static const struct preload_obstacle musl = {
     "musl", "is linked against musl, whose dynamic linker ends it because libseep.so needs glibc",
     "build it for glibc to trace it; reports of traces from elsewhere work", SEEP_EXIT_USAGE};
+static const struct preload_obstacle sanitized = {
+    "sanitizer", "is built with -fsanitize, whose allocator refuses libseep.so, goes past it, or ends the program for it",
+    "trace a build without -fsanitize", SEEP_EXIT_USAGE};
 static const struct preload_obstacle missing = {"no-interpreter", "does not exist", NULL, SEEP_EXIT_NOT_FOUND};
 static const struct preload_obstacle forbidden = {"no-interpreter", "cannot be executed", NULL, SEEP_EXIT_NOT_EXECUTABLE};
 
@@ -109,6 +113,13 @@ static bool read_interpreter(int fd, const Elf64_Ehdr *head, char path[PATH_MAX]
     return false;
 }
 
+static bool has_sanitizer(int fd) {
+    struct allocator_scan scan;
+    bool result = allocator_scan_file(&scan, fd) == 0 && scan.sanitizer;
+    allocator_scan_free(&scan);
+    return result;
+}
+
 /* The machine that seep was built for, and so libseep.so. */
 static unsigned our_machine(void) {
     Elf64_Ehdr head = {0};
@@ -135,7 +146,10 @@ static const struct preload_obstacle *elf_obstacle(int fd, const Elf64_Ehdr *hea
     if (!read_interpreter(fd, head, interpreter)) {
         return &is_static;
     }
-    return strncmp(text_base_name(interpreter), of_musl, sizeof of_musl - 1) == 0 ? &musl : NULL;
+    if (strncmp(text_base_name(interpreter), of_musl, sizeof of_musl - 1) == 0) {
+        return &musl;
+    }
+    return has_sanitizer(fd) ? &sanitized : NULL;
 }
 
 /* Take the interpreter's path out of "#! /bin/sh -e\n". Returns false if this is no such line. */

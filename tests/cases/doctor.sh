@@ -237,6 +237,8 @@ case_sanitizer() {
     for name in address thread leak; do
         gcc -fsanitize=$name -o sanitized "$ROOT/tests/targets/plain.c"
         says 1 problem:sanitizer -- -- ./sanitized
+        status_of 2 "$SEEP" run -o trace.seep -- ./sanitized 2>err
+        one_line err '^seep: cannot trace ./sanitized: it is built with -fsanitize, .*; trace a build without -fsanitize$'
         traceable false
     done
     gcc -fsanitize=undefined -o sanitized "$ROOT/tests/targets/plain.c" # has no allocator

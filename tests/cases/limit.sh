@@ -96,15 +96,23 @@ PY
     [ "$(json report.json .trace.lost_events)" = 0 ] || fail "that is no loss of events"
 }
 
-# The same run without folding, with a limit that takes as many letters: the environment is part of a program's memory.
+pid_letters() { # DIRECTORY
+    json "$1/report.json" '.processes[0].pid | tostring | length'
+}
+
+# The same run without folding, with a limit and a process id that take as many letters: the environment is part of a program's memory.
 twice() { # LIMIT OTHER-LIMIT COMMAND…
     local limit=$1 other=$2
     shift 2
-    mkdir limit whole
-    (cd limit && env -i PYTHONHASHSEED=0 PYTHONMALLOC=malloc setarch -R "$SEEP" run --limit "$limit" -o a.seep -- "$@" 2>err)
-    (cd whole && env -i PYTHONHASHSEED=0 PYTHONMALLOC=malloc setarch -R "$SEEP" run --limit "$other" -o a.seep -- "$@" 2>err)
-    (cd whole && report_json a.seep >report.json)
-    (cd limit && folded a.seep)
+    while
+        rm -rf limit whole
+        mkdir limit whole
+        (cd limit && env -i PYTHONHASHSEED=0 PYTHONMALLOC=malloc setarch -R "$SEEP" run --limit "$limit" -o a.seep -- "$@" 2>err)
+        (cd whole && env -i PYTHONHASHSEED=0 PYTHONMALLOC=malloc setarch -R "$SEEP" run --limit "$other" -o a.seep -- "$@" 2>err)
+        (cd whole && report_json a.seep >report.json)
+        (cd limit && folded a.seep)
+        [ "$(pid_letters whole)" != "$(pid_letters limit)" ]
+    do :; done
     [ "$(json whole/report.json .trace.folded)" = null ] || fail "the other one is to be whole"
 }
 

@@ -453,8 +453,14 @@ static void check_text(void) {
     struct sites sites;
     struct sites_wanted wanted = {.group = SITE_BY_BLAME, .orders = (1U << SITE_N_ORDERS) - 1, .top = 2};
     sites_build(&sites, &hand_made, s, blame, &wanted);
-    struct report report = {
-        .profile = &hand_made, .sites = {&sites, &sites, &sites, &sites}, .symbolizer = s, .top = 2, .stacks = 1};
+    struct openssl_objects openssl;
+    openssl_objects_find(&openssl, &hand_made, s, blame);
+    struct report report = {.profile = &hand_made,
+                            .sites = {&sites, &sites, &sites, &sites},
+                            .openssl = &openssl,
+                            .symbolizer = s,
+                            .top = 2,
+                            .stacks = 1};
     char *text = NULL;
     size_t n_bytes;
     FILE *f = open_memstream(&text, &n_bytes);
@@ -467,6 +473,7 @@ static void check_text(void) {
         puts("# what came is in /tmp/test_report.got");
     }
     free(text);
+    openssl_objects_free(&openssl);
     sites_free(&sites);
     blame_close(blame);
     symbolizer_close(s);

@@ -237,13 +237,18 @@ static bool is_wrapper_node(const struct walk *walk, const struct address *addre
            (address->kind == NODE_OPENSSL && address->module == walk->openssl);
 }
 
-/* Whether a function without a name is called by a wrapper of the same module, directly or by others without a name. */
+/* Whether a function is called by a wrapper of the same module: directly or by others without a name, if it has none itself; where OpenSSL is linked
+ * into that module, by any others, since its internal functions have names of all kinds. */
 static bool is_helper(struct blame *b, const struct walk *walk, uint32_t i) {
     uint32_t module = b->profile->stacks[i].module;
-    for (uint32_t at = caller_of(b->profile, i); at != NO_STACK; at = caller_of(b->profile, at)) {
+    bool is_inside = module && module == walk->openssl;
+    for (uint32_t at = i; at != NO_STACK; at = caller_of(b->profile, at)) {
         const struct address *address = address_at(b, at);
-        if (address->module != module || address->kind != NODE_UNNAMED) {
-            return address->module == module && is_wrapper_node(walk, address);
+        if (address->module != module || is_wrapper_node(walk, address)) {
+            return address->module == module;
+        }
+        if (!is_inside && address->kind != NODE_UNNAMED) {
+            return false;
         }
     }
     return false;
@@ -263,7 +268,7 @@ static bool is_answer(struct blame *b, struct walk *walk, uint32_t i, struct bla
         return false;
     }
     if (!is_passed) {
-        return !is_left_out && !(address.kind == NODE_UNNAMED && is_helper(b, walk, i));
+        return !is_left_out && !is_helper(b, walk, i);
     }
     if (address.kind == NODE_TEMPLATE && !is_left_out) {
         propose(path, i, BLAME_IF_ANY);

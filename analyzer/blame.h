@@ -13,6 +13,8 @@
  * - Behind a frame in no known module (code made at run time, as Java's) nobody is blamed: that code asked, and cannot be named.
  * - A function without a name, in a module outside the table, is blamed like any other, unless the next function outward in that module that has
  *   a name is a wrapper: what a wrapper calls are its own helpers.
+ * - Where OpenSSL is linked into a program, what its functions call in there is OpenSSL's, too, since nothing else tells its internal functions: a callback
+ *   that the program has given to it as well.
  * - libc is passed over: strdup, getline and fopen are calls of the program, and what starts threads and programs is nobody's.
  * - Where nothing is left to blame, it is the outermost wrapper function; without one, the outermost frame in a module of the
  *   table; where there is none either, the leaf.

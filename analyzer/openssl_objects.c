@@ -279,6 +279,10 @@ static size_t rule_of(const struct search *s, const struct walk *w, const struct
                 return r;
             }
         }
+        if (openssl_rules[r].least_bytes && w->file && is_file_of(&openssl_rules[r], w) &&
+            common_size(cost->allocated_bytes, cost->calls) >= openssl_rules[r].least_bytes) {
+            return r;
+        }
     }
     return OPENSSL_N_RULES;
 }

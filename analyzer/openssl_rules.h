@@ -19,7 +19,8 @@ struct openssl_rule {
     const char
         *creators[OPENSSL_CREATORS_MAX]; /* functions that make one at each call; none: each block of that file is one */
     const char *parsers[OPENSSL_CREATORS_MAX]; /* those that make one unless they are given one to fill in */
-    bool has_telling_size;                     /* no other blocks of that file have the size of its structure */
+    bool has_telling_size;                     /* no other blocks of that file have the size of its structure, */
+    uint64_t least_bytes;                      /* or are as large as this; 0 = some are */
 };
 
 extern const struct openssl_rule openssl_rules[OPENSSL_N_RULES];

@@ -108,7 +108,7 @@ $(BUILD)/targets/blame_libraries: TARGET_LIBS := -l:libglib-2.0.so.0 -l:libcrypt
 $(BUILD)/targets/cert_reload: TARGET_LIBS := -lssl -lcrypto
 $(BUILD)/targets/cert_reload-inside: TARGET_LIBS := -rdynamic -l:libssl.a -l:libcrypto.a
 # OpenSSL as it comes: shared; as upstream links it, in a library of its own names; inside a program that exports it, and in one that does not.
-$(BUILD)/targets/openssl_calls $(BUILD)/targets/openssl_set: TARGET_LIBS := -lcrypto
+$(BUILD)/targets/openssl_calls $(BUILD)/targets/openssl_set $(BUILD)/targets/openssl_versions: TARGET_LIBS := -lcrypto
 $(BUILD)/targets/openssl_calls-inside: TARGET_LIBS := -rdynamic -l:libcrypto.a
 $(BUILD)/targets/openssl_calls-hidden: TARGET_LIBS := -l:libcrypto.a
 $(BUILD)/targets/openssl_calls-symbolic: TARGET_LIBS := $(BUILD)/targets/libcrypto_symbolic.so -Wl,-rpath,'$$ORIGIN'

@@ -5,7 +5,7 @@
 
 const struct openssl_rule openssl_rules[OPENSSL_N_RULES] = {
     {"SSL_CTX", "ssl_lib.c", {"SSL_CTX_new_ex", "SSL_CTX_new"}, {0}, true, 0},
-    {"SSL", "ssl_lib.c", {"SSL_new", "SSL_dup"}, {0}, true, 0},
+    {"SSL", "ssl_lib.c", {"SSL_new", "SSL_dup"}, {0}, true, 2560}, /* of 3.2 and later SSL_new() jumps to what makes one */
     {"SSL_SESSION", "ssl_sess.c", {"SSL_SESSION_new", "SSL_SESSION_dup"}, {0}, true, 0},
     {"X509",
      "tasn_new.c",

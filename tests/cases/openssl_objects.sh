@@ -62,6 +62,15 @@ case_inside_the_program() {
     [ "$(object SSL_CTX 'alive_from[0] | "\(.function) \(.alive)"')" = 'reload_certificate 7' ] || fail "$(object SSL_CTX alive_from)"
 }
 
+# Where the creating function is on no stack, file and size tell.
+case_other_versions() {
+    "$SEEP" run -o trace.seep -- "$TARGETS/openssl_versions" 2>err || fail "exit status $?"
+    report_json trace.seep >report.json
+    json report.json '.openssl.objects[] | "\(.type) \(.created) \(.freed)"' | sort >found
+    printf '%s\n' 'ASN.1 item 2 1' 'SSL 2 1' 'X509 3 1' >wanted
+    same found wanted
+}
+
 # Without a word of OpenSSL's the stacks have to do: what one function allocates at several places is told by none.
 case_without_tags() {
     make_certificate

@@ -10,6 +10,8 @@
  * Each process has a ring of its own, and one collector reads those of a whole tree. A process that begins enters itself into the joins of a ring
  * that is being read: a fork child into its parent's, which is still mapped there; a program started by exec into that of the first
  * process, whose name it finds in its environment (SEEP_OPTIONS, tree). The rings stand side by side: FILE.seep.ring-<pid>-<number>.
+ * A collector that was killed can be resumed: a chunk goes back to the free list only when what it held is in the trace for good
+ * (preload/collector/commit.h).
  * A fork child starts with a copy of its parent's nodes. Before fork() the parent puts a mark into its events, so that the collector knows which
  * blocks are alive in the child.
  *
@@ -155,6 +157,8 @@ struct ring_header {
     _Atomic uint32_t collector_pid;
     _Atomic uint32_t wake;         /* futex: a hook adds 1 and wakes it when half of the chunks are taken */
     _Atomic uint32_t n_chunks_out; /* chunks held by threads or waiting to be read; a hint for `wake` */
+    _Atomic uint64_t n_given_back; /* the collector's: 2 for each chunk put on the free list, the first before, the second
+                                      after; a collector that takes over from a killed one goes on from there */
     alignas(64) _Atomic uint64_t
         recent_stamp; /* the clock at the collector's last poll, never lowered; never ahead of the clock. As a counter: see above */
     _Atomic uint32_t is_shared;              /* 1: more than one slot has been used, so every event needs the clock */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "facts.h"
+#include "newcomers.h"
 #include "pace.h"
 
 enum {
@@ -20,52 +21,25 @@ enum {
     BLOCK_MOST_NS = 1000 * NS_PER_MS, /* and at the latest after this: small blocks cost bytes, late ones an audience */
     STRETCH_BLOCKS = 32,              /* from checkpoint to checkpoint: FORMAT.md's most */
     EXEC_CHECK_NS = 20 * NS_PER_MS,
-    COPY_WAIT_NS = 2000 * NS_PER_MS, /* how long a fork child waits for its parent's events up to the fork, */
-    JOIN_WAIT_NS =
-        1000 *
-        NS_PER_MS, /* and a process that has ended for a child that it forked before, or for what it became by exec */
-    FIRST_TARGETS = 16,
-    EXECS_AT_ONCE = 256,
+    JOIN_WAIT_NS = 1000 * NS_PER_MS, /* how long a process that has ended is kept for what it became by exec */
+    CATCH_UP_NS = 20 * NS_PER_MS,    /* as fine as that is the order between processes when what has gathered is read */
 };
 
 #define CHILD_WAIT_NS                                                                                                      \
     (5000ull * NS_PER_MS)              /* how long a process that has ended is kept for a child that it forked before */
 #define KEPT_NS (10000ull * NS_PER_MS) /* what is kept for a fork child that does not come, its place and what was alive */
 
-static void add_target(struct collector *c, struct target *t) {
-    if (c->n_targets == c->cap_targets) {
-        uint32_t cap = c->cap_targets ? c->cap_targets * 2 : FIRST_TARGETS;
-        c->targets = memory_grow(c->targets, c->cap_targets * sizeof(struct target *), cap * sizeof(struct target *));
-        c->cap_targets = cap;
-    }
-    c->targets[c->n_targets++] = t;
-}
-
-static struct target *new_target(struct collector *c, const struct ring_map *ring, uint32_t watched_pid) {
-    struct target_space space = {
-        .threads = &c->threads, .clock = &c->clock, .encoder = &c->encoder, .matchers = &c->matchers};
-    struct target *t = memory_map(sizeof *t);
-    target_init(t, ring, c->n_adopted++, watched_pid, &space);
-    add_target(c, t);
-    return t;
-}
-
 static void remove_target(struct collector *c, uint32_t i) {
     struct target *t = c->targets[i];
+    commit_gone(c, t);
     memmove(&c->targets[i], &c->targets[i + 1], (--c->n_targets - i) * sizeof *c->targets);
     target_free(t);
     memory_unmap(t, sizeof *t);
 }
 
-/* Its PROCESS record is what other facts are about. */
-static void start_target(struct collector *c, struct target *t) {
-    target_start(t, c->n_processes++);
-    log_reader_read(&t->log, &c->records, &c->clock, false);
-}
-
 int collector_init(struct collector *c, const struct ring_map *ring, int fd, const struct fold_place *place,
                    uint32_t watched_pid, const char *options) {
-    *c = (struct collector){0};
+    *c = (struct collector){.journal.fd = -1};
     if (trace_writer_init(&c->writer, fd, TRACE_VERSION_MAJOR) != 0) {
         return -1;
     }
@@ -79,7 +53,7 @@ int collector_init(struct collector *c, const struct ring_map *ring, int fd, con
     encoder_init(&c->encoder);
     matcher_space_init(&c->matchers);
     fold_init(&c->fold, place, &c->writer, &c->matchers, ring->header->sample_bytes);
-    start_target(c, new_target(c, ring, watched_pid));
+    newcomers_start(c, newcomers_add(c, ring, NULL, watched_pid));
     c->must_checkpoint = true;
     return 0;
 }
@@ -96,12 +70,28 @@ void collector_free(struct collector *c) {
     trace_writer_free(&c->writer);
     trace_records_free(&c->records);
     byte_buf_free(&c->head);
+    journal_free(&c->journal);
+    byte_buf_free(&c->commit_slots);
+    byte_buf_free(&c->commit_ids);
 }
 
 /* Hooks must not wait for a collector that cannot go on. */
 static void note_failure(struct collector *c) {
+    if (c->is_trial) {
+        c->on_trial_failure(errno);
+    }
     for (uint32_t i = 0; i < c->n_targets; i++) {
         atomic_store_explicit(&c->targets[i]->ring.header->collector_state, RING_COLLECTOR_FAILED, memory_order_release);
+    }
+}
+
+void collector_give_up(struct collector *c) {
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        struct target *t = c->targets[i];
+        atomic_store_explicit(&t->ring.header->collector_state, RING_COLLECTOR_FAILED, memory_order_release);
+        if (i != 0 && t->ring_path && c->journal.fd < 0 && !c->is_trial) {
+            unlink(t->ring_path);
+        }
     }
 }
 
@@ -139,13 +129,18 @@ static void flush_events(struct collector *c) {
     encoder_begin_block(e, c->must_checkpoint);
 }
 
-void collector_flush(struct collector *c) {
+void collector_write(struct collector *c) {
     if (c->must_checkpoint) {
         freed_at_tell(&c->matchers.freed_at, &c->records);
     }
     flush_records(c);
     flush_events(c);
     c->n_unwritten -= fold_step(&c->fold);
+}
+
+void collector_flush(struct collector *c) {
+    collector_write(c);
+    commit(c);
 }
 
 /* Records that the events of the block may need: the hooks commit them before they publish such an event. */
@@ -178,23 +173,29 @@ static void renew(struct collector *c) {
 static uint64_t drain(struct collector *c, struct target *t, bool is_dead) {
     uint64_t n = 0;
     merge_begin(&t->merge);
+    journal_ops_target(&c->matchers.ops, t->id);
     while (merge_next(&t->merge)) {
         matcher_apply(&t->matcher);
-        ring_reader_recycle(&t->reader);
+        commit_passed(c, t);
         n += t->merge.n;
-        if (c->encoder.n_events >= BLOCK_EVENTS || encoder_is_full(&c->encoder)) {
+        if (c->encoder.n_events >= BLOCK_EVENTS || encoder_is_full(&c->encoder) || commit_is_urgent(c, t, false)) {
             gather_records(c, is_dead ? t : NULL);
             collector_flush(c);
+            journal_ops_target(&c->matchers.ops, t->id);
             renew(c);
         }
     }
-    ring_reader_recycle(&t->reader); /* chunks that the observation passed */
+    commit_passed(c, t); /* chunks that the observation passed */
+    if (commit_is_urgent(c, t, true)) {
+        gather_records(c, is_dead ? t : NULL);
+        collector_flush(c);
+    }
     return n;
 }
 
 /* Close the block if it is due by its age. */
 static void flush_by_age(struct collector *c, uint64_t now_ns) {
-    if (c->encoder.n_events == 0) {
+    if (c->encoder.n_events == 0 && c->records.ready.n == 0) {
         c->block_since_ns = now_ns;
     }
     uint64_t age_ns = now_ns - c->block_since_ns;
@@ -248,128 +249,29 @@ static void housekeeping(struct collector *c, uint64_t now_ns, uint64_t n_events
     }
 }
 
-/* ---- processes that come ---- */
+/* ---- processes that go ---- */
 
-static struct target *find_target(const struct collector *c, uint32_t id) {
-    for (uint32_t i = 0; i < c->n_targets; i++) {
-        if (c->targets[i]->id == id) {
-            return c->targets[i];
-        }
-    }
-    return NULL;
+static void forget_blocks(struct collector *c, struct target *t) {
+    journal_ops_target(&c->matchers.ops, t->id);
+    journal_op(&c->matchers.ops, JOURNAL_OP_FORGET, 0);
+    target_forget_blocks(t);
 }
 
-/* The one of that pid that is running, as far as is known, or was seen to have become another program that has not joined yet. */
-static struct target *find_running(const struct collector *c, uint32_t pid) {
-    for (uint32_t i = c->n_targets; i-- > 0;) {
-        const struct target *t = c->targets[i];
-        if (t->ring.pid == pid && ((!t->is_finished && !t->has_execed) || t->execed_ns != 0)) {
-            return c->targets[i];
-        }
-    }
-    return NULL;
-}
-
-/* Map the ring of a process that joins. Returns its path, or NULL: it is not there, or not what it should be. */
-static char *attach_join(const struct collector *c, const struct ring_join *join, struct ring_map *ring) {
-    char *path = NULL;
-    if (!c->ring_base || asprintf(&path, "%s.ring-%" PRIu32 "-%" PRIu64, c->ring_base, join->pid, join->ring_number) < 0) {
-        return NULL;
-    }
-    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    const char *error = fd < 0 ? "" : ring_map_attach(ring, fd);
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (!error && (ring->pid != join->pid || ring->is_clock_tsc != (int)c->clock.is_tsc)) {
-        ring_map_detach(ring);
-        error = "";
-    }
-    if (error) {
-        unlink(path); /* nobody else will */
-        free(path);
-        return NULL;
-    }
-    return path;
-}
-
-/* A process that has joined by the ring of `by`. */
-static void adopt(struct collector *c, struct target *by, const struct ring_join *join) {
-    struct ring_map ring;
-    char *path = attach_join(c, join, &ring);
-    if (!path) {
-        ring_map_count_lost(&by->ring, RING_LOST_UNTRACED_FORKS, 1);
+/* The end of a process that died when nobody watched was not before its last event. */
+static void note_late_death(struct collector *c, struct target *t) {
+    uint64_t end_ns = c->left_mono_ns;
+    if (!t->is_late_death) {
         return;
     }
-    bool is_forked = join->fork_serial != 0;
-    struct target *before = is_forked ? NULL : find_running(c, join->pid);
-    const struct target *parent = is_forked ? by : before ? before : find_running(c, join->ppid);
-    if (before) {
-        before->has_execed = true;
-        before->execed_ns = 0;
-        before->end_mono_ns = ring.start_mono_ns;
+    for (uint32_t i = 0; i < t->reader.n_slots; i++) {
+        uint64_t ns = c->clock.start_mono_ns + clock_scale_ns(&c->clock, t->reader.cursors[i].stamp);
+        end_ns = ns > end_ns ? ns : end_ns;
     }
-    if (is_forked) {
-        forks_promise(&by->matcher.forks, join->fork_serial, fork_cuts_latest(&ring));
-    }
-    if (!is_forked) {
-        runs_add_comer(&c->comers, join->pid, ring.start_mono_ns);
-    }
-    struct target *t = new_target(c, &ring, join->pid);
-    t->ring_path = path;
-    /* What it took over from its parent may be the id that was before a renewal. */
-    atomic_store_explicit(&ring.header->collector_pid, (uint32_t)getpid(), memory_order_relaxed);
-    t->log.origin.kind = is_forked ? TRACE_ORIGIN_FORK : TRACE_ORIGIN_EXEC;
-    t->parent = parent ? parent->id : TARGET_NONE;
-    t->fork_serial = join->fork_serial;
-    t->waits_since_ns = clock_mono_ns();
-}
-
-/* A fork child starts once its parent's events have been read up to the fork. */
-static void start_when_ready(struct collector *c, struct target *t) {
-    struct target *parent = find_target(c, t->parent);
-    if (parent && (!parent->is_started || target_must_wait(t, parent, COPY_WAIT_NS))) {
-        return; /* its number is wanted, and what it has to hand on */
-    }
-    const char *lack = t->fork_serial ? target_inherit(t, parent, c->threads.n) : NULL;
-    t->log.origin.process = parent ? parent->index : TRACE_NO_PROCESS;
-    start_target(c, t);
-    if (lack) {
-        facts_note(c, t, lack);
+    t->end_mono_ns = t->end_mono_ns ? t->end_mono_ns : end_ns;
+    if (c->is_trial && t->end_mono_ns > c->stopped_mono_ns) {
+        c->stopped_mono_ns = t->end_mono_ns;
     }
 }
-
-static void take_joins_of(struct collector *c, struct target *t, struct ring_join *by_exec, uint32_t *n_by_exec) {
-    struct ring_join join;
-    joins_refresh(&t->joins, &t->ring);
-    while (*n_by_exec < EXECS_AT_ONCE && joins_take(&t->joins, &t->ring, &join)) {
-        if (join.state == RING_JOIN_READY && join.fork_serial != 0) {
-            adopt(c, t, &join);
-        } else if (join.state == RING_JOIN_READY) {
-            by_exec[(*n_by_exec)++] = join;
-        } /* else it has failed, and counted itself */
-    }
-}
-
-/* Programs started by exec come after the fork children that they were, whose places may be in other rings. */
-static void take_joins(struct collector *c) {
-    struct ring_join by_exec[EXECS_AT_ONCE];
-    uint32_t n_by_exec = 0, n_adopted = 0, at = 0;
-    while (at < c->n_targets || n_adopted < n_by_exec) {
-        if (at < c->n_targets) {
-            take_joins_of(c, c->targets[at++], by_exec, &n_by_exec);
-        } else {
-            adopt(c, c->targets[0], &by_exec[n_adopted++]); /* and its own children, before the next */
-        }
-    }
-    for (uint32_t i = 0; i < c->n_targets; i++) {
-        if (!c->targets[i]->is_started) {
-            start_when_ready(c, c->targets[i]);
-        }
-    }
-}
-
-/* ---- processes that go ---- */
 
 static void finish_target(struct collector *c, struct target *t) {
     struct process_end end = {.kind = TRACE_END_EXEC};
@@ -381,16 +283,14 @@ static void finish_target(struct collector *c, struct target *t) {
     }
     ring_reader_observe_dead(&t->reader);
     drain(c, t, true);
+    note_late_death(c, t);
     gather_records(c, t);
     collector_flush(c);
     facts_target_last(c, t, end);
     facts_survivors(c, t);
     facts_count(c, t);
-    target_forget_blocks(t);
+    forget_blocks(c, t);
     t->is_finished = true;
-    if (t->ring_path) {
-        unlink(t->ring_path);
-    }
     if (t != c->targets[0]) { /* by the first one's ring programs join to the end */
         atomic_store_explicit(&t->ring.header->collector_state, RING_COLLECTOR_DONE, memory_order_release);
     }
@@ -418,7 +318,7 @@ static bool reap(struct collector *c) {
         target_drop_forks(t, KEPT_NS);
     }
     if (is_any_dead) {
-        take_joins(c); /* what they have become, and their last children, are known before they end */
+        newcomers_take(c); /* what they have become, and their last children, are known before they end */
     }
     for (uint32_t i = 0; i < c->n_targets; i++) {
         struct target *t = c->targets[i];
@@ -456,10 +356,58 @@ static uint64_t poll_targets(struct collector *c, uint64_t settled_stamp, uint64
     return n_events;
 }
 
+static void observe(struct target *t, uint64_t ceiling, uint64_t settled_stamp, uint64_t stamp, uint64_t now_ns) {
+    t->reader.ceiling = ceiling;
+    if (t->is_dead) {
+        ring_reader_observe_dead(&t->reader);
+    } else {
+        ring_map_set_clock(&t->ring, stamp);
+        ring_reader_observe(&t->reader, settled_stamp, stamp, now_ns);
+    }
+}
+
+/* Look at all targets that can be read. Returns the stamp of the oldest event that has not been. */
+static uint64_t observe_all(struct collector *c, uint64_t ceiling) {
+    uint64_t oldest = RING_NEVER, now_ns = clock_mono_ns(), settled_stamp = clock_stamp(c->clock.is_tsc);
+    settle(now_ns);
+    uint64_t stamp = clock_stamp(c->clock.is_tsc);
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        struct target *t = c->targets[i];
+        if (!t->is_started || t->is_finished) {
+            continue;
+        }
+        observe(t, ceiling, settled_stamp, stamp, now_ns);
+        for (uint32_t k = 0; k < t->reader.n_slots; k++) {
+            oldest = t->reader.cursors[k].peek < oldest ? t->reader.cursors[k].peek : oldest;
+        }
+    }
+    return oldest;
+}
+
+void collector_catch_up(struct collector *c) {
+    uint64_t end_stamp = clock_stamp(c->clock.is_tsc), step = (uint64_t)(CATCH_UP_NS / c->clock.ns_per_tick) + 1;
+    uint64_t oldest, n_events = 1;
+    while (newcomers_take(c), n_events != 0 && (oldest = observe_all(c, 0)) < end_stamp) {
+        observe_all(c, oldest + step);
+        n_events = 0;
+        for (uint32_t i = 0; i < c->n_targets; i++) {
+            struct target *t = c->targets[i];
+            if (t->is_started && !t->is_finished) {
+                n_events += drain(c, t, t->is_dead);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        c->targets[i]->reader.ceiling = RING_NEVER;
+    }
+    gather_records(c, NULL);
+    collector_flush(c);
+}
+
 /* Poll until nobody is left. */
 static void follow(struct collector *c) {
     uint64_t sleep_ns = PACE_FIRST_NS, read_ns = clock_mono_ns(), stamp = clock_stamp(c->clock.is_tsc);
-    while (take_joins(c), reap(c)) {
+    while (newcomers_take(c), reap(c)) {
         uint32_t wake_seen = atomic_load_explicit(&collector_root(c)->wake, memory_order_acquire);
         settle(read_ns);
         uint64_t settled_stamp = stamp, now_ns = clock_mono_ns();

@@ -13,8 +13,10 @@
 
 #include "attributes.h"
 #include "clock_scale.h"
+#include "commit.h"
 #include "encoder.h"
 #include "fold.h"
+#include "journal.h"
 #include "renewal.h"
 #include "runs.h"
 #include "target.h"
@@ -49,6 +51,23 @@ struct collector {
     uint64_t folds_failed_written, bytes_over_written; /* as last told */
     uint64_t exec_checked_ns;
     struct renewal renewal;
+
+    struct journal journal;
+    uint32_t n_committed_threads;
+    uint64_t committed_inode; /* of the trace */
+    size_t n_committed_index; /* bytes */
+    struct byte_buf commit_slots, commit_ids;
+    uint64_t journal_tried_ns;
+    uint32_t n_journal_failures; /* one after the other */
+    bool is_journal_noted;
+    bool
+        is_trial; /* resumed with dead processes only: nothing is committed before the end, so that it can be tried again */
+    void (*on_trial_failure)(int cause); /* the trace cannot be written: errno; does not return */
+    uint64_t left_limit_bytes;           /* of the trace, which that one kept; this one cannot */
+    uint64_t left_mono_ns;               /* when the collector before this one committed last; 0 = there was none */
+    uint64_t stopped_mono_ns;            /* in a trial the latest moment that anything is known of; else 0 */
+    char **gone_rings;                   /* to be removed by the next commit */
+    uint32_t n_gone_rings, cap_gone_rings;
 };
 
 /* Begin a trace in fd, an empty file open for reading and writing, from the attached ring of the first process: header and START are
@@ -64,13 +83,22 @@ int collector_init(struct collector *c, const struct ring_map *ring, int fd, con
                    uint32_t watched_pid, const char *options) MUST_CHECK;
 void collector_free(struct collector *c);
 
-/* Write out the records and the block being built. */
+/* Write out the records and the block being built. Without the commit it is not for good: a resumed collector does it again. */
+void collector_write(struct collector *c);
+
+/* The same, and commit it. */
 void collector_flush(struct collector *c);
 
 /* The header of the first process's ring. */
 static inline struct ring_header *collector_root(const struct collector *c) {
     return c->targets[0]->ring.header;
 }
+
+/* After collector_init(), or a resume: read what has gathered in the rings, all processes side by side. */
+void collector_catch_up(struct collector *c);
+
+/* It cannot go on: hooks must not wait for it. Rings stay where there is a journal to go on from. */
+void collector_give_up(struct collector *c);
 
 /* Collect until all processes are dead, then complete the trace. Returns 0, or -1 if it could not be written completely. */
 int collector_run(struct collector *c) MUST_CHECK;

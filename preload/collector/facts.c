@@ -27,7 +27,7 @@ static const struct {
 };
 
 static uint64_t now_in_trace_ns(const struct collector *c) {
-    uint64_t now = clock_mono_ns();
+    uint64_t now = c->stopped_mono_ns ? c->stopped_mono_ns : clock_mono_ns();
     return now > c->clock.start_mono_ns ? now - c->clock.start_mono_ns : 0;
 }
 
@@ -278,7 +278,7 @@ void facts_survivors(struct collector *c, const struct target *t) {
     for (uint32_t first = t->first_info; first < end; first += SURVIVORS_MAX) {
         write_survivors(c, survivors, first, end - first < SURVIVORS_MAX ? end : first + SURVIVORS_MAX);
         if (end - t->first_info > SURVIVORS_MAX) {
-            collector_flush(c); /* a file block for each */
+            collector_write(c); /* a file block for each */
         }
     }
     memory_unmap(survivors, bytes);

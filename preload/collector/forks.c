@@ -117,30 +117,45 @@ static void add_inherited(void *context, struct live_block *block) {
     sum->bytes += sum->sizes[block->info];
 }
 
-void forks_add(struct forks *f, uint32_t serial, uint64_t mark, const struct live_map *live, const uint64_t *sizes) {
+static struct fork_copy *new_copy(struct forks *f, uint32_t serial) {
     if (!f->copies) {
         f->copies = memory_map(FORKS_MAX * sizeof *f->copies);
     }
-    uint64_t memory_bytes = live_map_memory(live);
-    if (used_bytes + memory_bytes > most_bytes()) {
-        return;
-    }
-    used_bytes += memory_bytes;
     if (f->n == FORKS_MAX) {
         drop(f, 0);
     }
     struct fork_copy *copy = &f->copies[f->n++];
+    *copy = (struct fork_copy){.serial = serial, .window_from = f->window.n, .made_ns = clock_mono_ns()};
+    return copy;
+}
+
+struct fork_copy *forks_add_empty(struct forks *f, uint32_t serial) {
+    struct fork_copy *copy = new_copy(f, serial);
+    live_map_init(&copy->live, true);
+    return copy;
+}
+
+struct fork_copy *forks_find(const struct forks *f, uint32_t serial) {
+    uint32_t i = find(f, serial);
+    return i < f->n ? &f->copies[i] : NULL;
+}
+
+bool forks_add(struct forks *f, uint32_t serial, uint64_t mark, const struct live_map *live, const uint64_t *sizes) {
+    uint64_t memory_bytes = live_map_memory(live);
+    if (used_bytes + memory_bytes > most_bytes()) {
+        return false;
+    }
+    used_bytes += memory_bytes;
+    struct fork_copy *copy = new_copy(f, serial);
     struct sum sum = {.sizes = sizes};
-    *copy = (struct fork_copy){.serial = serial,
-                               .window_from = f->window.n,
-                               .mark = mark,
-                               .made_ns = clock_mono_ns(),
-                               .memory_bytes = memory_bytes};
+    copy->mark = mark;
+    copy->memory_bytes = memory_bytes;
     live_map_copy(&copy->live, live);
     live_map_each_place(&copy->live, add_inherited, &sum);
     copy->blocks = sum.blocks;
     copy->bytes = sum.bytes;
     set_until(f, copy);
+    return true;
 }
 
 static void account(struct fork_copy *copy, struct live_block block, const uint64_t *sizes, uint64_t sign) {
@@ -167,8 +182,9 @@ static void bring_to_cuts(struct fork_copy *copy, const struct fork_window *w, c
 }
 
 void forks_take(struct forks *f, uint32_t serial, const struct fork_cuts *cuts, const uint64_t *sizes,
-                struct fork_copy *copy) {
+                struct journal_ops *ops, struct fork_copy *copy) {
     uint32_t i = find(f, serial);
+    f->copies[i].live.ops = ops;
     bring_to_cuts(&f->copies[i], &f->window, cuts, sizes);
     f->copies[i].is_short = fork_window_lacks(&f->window, f->copies[i].mark, f->copies[i].until);
     *copy = f->copies[i];

@@ -50,8 +50,14 @@ struct forks {
 void forks_free(struct forks *forks);
 
 /* Keep a copy for the fork of that serial, and from now on what changes (fork_window_note) while there are copies. mark: the stamp of its mark;
- * sizes: of each info. */
-void forks_add(struct forks *forks, uint32_t serial, uint64_t mark, const struct live_map *live, const uint64_t *sizes);
+ * sizes: of each info. Returns false where that would be too much memory. */
+bool forks_add(struct forks *forks, uint32_t serial, uint64_t mark, const struct live_map *live, const uint64_t *sizes);
+
+/* Begin a copy for that fork with nothing in it: what was kept is to be put there. */
+struct fork_copy *forks_add_empty(struct forks *forks, uint32_t serial);
+
+/* The copy of that fork, NULL if there is none. */
+struct fork_copy *forks_find(const struct forks *forks, uint32_t serial);
 
 /* A child has joined. cut: its latest */
 void forks_promise(struct forks *forks, uint32_t serial, uint64_t cut);
@@ -61,9 +67,10 @@ bool forks_are_promised(const struct forks *forks, uint32_t serial);
 uint64_t forks_until(const struct forks *forks, uint32_t serial);
 
 /* Hand out the copy of that fork, which there is, with what its child has seen of the events since the mark.
+ * ops: where that is told, from here on with all that happens to the copy; NULL = nowhere
  * Memory  copy->live becomes the caller's */
 void forks_take(struct forks *forks, uint32_t serial, const struct fork_cuts *cuts, const uint64_t *sizes,
-                struct fork_copy *copy);
+                struct journal_ops *ops, struct fork_copy *copy);
 
 /* Drop copies that is_expected() says no child will come for. */
 void forks_drop_others(struct forks *forks, bool (*is_expected)(void *context, uint32_t serial), void *context);

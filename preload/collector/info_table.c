@@ -3,13 +3,13 @@
 
 #include <stddef.h>
 
-#include "memory.h"
 #include "token_model.h"
 
 enum { FIRST_BITS = 10, FIRST_SIZES = 1024 };
 
 void info_ids_free(struct info_ids *ids) {
     memory_unmap(ids->sizes, ids->cap * sizeof *ids->sizes);
+    byte_buf_free(&ids->added);
     *ids = (struct info_ids){0};
 }
 
@@ -49,11 +49,30 @@ static COLD void grow(struct info_table *t) {
     memory_unmap(old.entries, sizeof *old.entries << old.bits);
 }
 
-uint32_t info_table_add(struct info_table *t, struct info_entry *at, uint32_t node, uint64_t size_bytes) {
-    uint32_t id = next_id(t->ids, size_bytes);
-    *at = (struct info_entry){.size_bytes = size_bytes, .node = node, .id = id};
+static void set(struct info_table *t, struct info_entry *at, struct info_entry entry) {
+    *at = entry;
     if ((uint64_t)++t->n * 2 > (uint64_t)1 << t->bits) {
         grow(t);
     }
+}
+
+uint32_t info_table_add(struct info_table *t, struct info_entry *at, uint32_t node, uint64_t size_bytes) {
+    uint32_t id = next_id(t->ids, size_bytes);
+    if (t->ids->is_kept) {
+        struct info_added added = {.size_bytes = size_bytes, .owner = t->owner, .node = node};
+        byte_buf_append(&t->ids->added, &added, sizeof added);
+    }
+    set(t, at, (struct info_entry){.size_bytes = size_bytes, .node = node, .id = id});
     return id;
+}
+
+void info_ids_add(struct info_ids *ids, uint64_t size_bytes) {
+    next_id(ids, size_bytes);
+}
+
+void info_table_restore(struct info_table *t, uint32_t node, uint64_t size_bytes, uint32_t id) {
+    struct info_entry *at = info_table_find(t, node, size_bytes);
+    if (at->id == 0) {
+        set(t, at, (struct info_entry){.size_bytes = size_bytes, .node = node, .id = id});
+    }
 }

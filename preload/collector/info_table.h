@@ -6,9 +6,11 @@
 #ifndef SEEP_COLLECTOR_INFO_TABLE_H
 #define SEEP_COLLECTOR_INFO_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "attributes.h"
+#include "memory.h"
 
 struct info_entry {
     uint64_t size_bytes;
@@ -16,21 +18,35 @@ struct info_entry {
     uint32_t id; /* 0 = empty place */
 };
 
+/* An info, for the journal. */
+struct info_added {
+    uint64_t size_bytes;
+    uint32_t owner; /* of the table that it is in */
+    uint32_t node;
+};
+
 /* The infos of all processes. */
 struct info_ids {
     uint32_t n;      /* handed out */
     uint64_t *sizes; /* in bytes, by id */
     uint32_t cap;
+    struct byte_buf added; /* struct info_added of the latest ones, where they are kept */
+    bool is_kept;
 };
 
 struct info_table {
     struct info_ids *ids;
     struct info_entry *entries;
     uint32_t bits;
-    uint32_t n; /* in this table */
+    uint32_t n;     /* in this table */
+    uint32_t owner; /* id of the target */
 };
 
 void info_ids_free(struct info_ids *ids);
+
+/* The next id, for an info of which another collector has told the trace, and that it is in a table. */
+void info_ids_add(struct info_ids *ids, uint64_t size_bytes);
+void info_table_restore(struct info_table *t, uint32_t node, uint64_t size_bytes, uint32_t id);
 
 void info_table_init(struct info_table *t, struct info_ids *ids);
 void info_table_free(struct info_table *t);

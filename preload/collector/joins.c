@@ -32,7 +32,7 @@ void joins_refresh(struct joins *j, const struct ring_map *ring) {
     }
 }
 
-bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *join) {
+bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *join, uint32_t *place_taken) {
     for (uint32_t i = 0; i < j->n_pending;) {
         struct ring_join *place = &ring->joins[j->pending[i].place];
         uint32_t state = atomic_load_explicit(&place->state, memory_order_acquire);
@@ -40,14 +40,38 @@ bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *
             i++;
             continue;
         }
+        *place_taken = j->pending[i].place;
         forget(j, i);
         memcpy(join, place, sizeof *join);
         atomic_store_explicit(&join->state, state, memory_order_relaxed);
-        atomic_store_explicit(&place->child, 0, memory_order_relaxed);
-        atomic_store_explicit(&place->state, RING_JOIN_FREE, memory_order_release);
         return true;
     }
     return false;
+}
+
+void joins_release(const struct ring_map *ring, uint32_t place) {
+    atomic_store_explicit(&ring->joins[place].child, 0, memory_order_relaxed);
+    atomic_store_explicit(&ring->joins[place].state, RING_JOIN_FREE, memory_order_release);
+}
+
+void joins_find(struct joins *j, const struct ring_map *ring) {
+    uint32_t n = atomic_load_explicit(&ring->header->next_join, memory_order_acquire);
+    uint32_t n_used = n < ring->cap_joins ? n : ring->cap_joins;
+    *j = (struct joins){.seen = n};
+    for (uint32_t i = 0; i < n_used; i++) {
+        if (atomic_load_explicit(&ring->joins[i].state, memory_order_acquire) != RING_JOIN_FREE) {
+            j->pending[j->n_pending++] = (struct pending_join){.place = i, .since_ns = clock_mono_ns()};
+        }
+    }
+}
+
+void joins_forget_claimed(struct joins *j, const struct ring_map *ring) {
+    for (uint32_t i = j->n_pending; i-- > 0;) {
+        uint32_t state = atomic_load_explicit(&ring->joins[j->pending[i].place].state, memory_order_acquire);
+        if (state == RING_JOIN_CLAIMED || state == RING_JOIN_FREE) {
+            forget(j, i);
+        }
+    }
 }
 
 bool joins_are_claimed(struct joins *j, const struct ring_map *ring, uint32_t fork_serial) {

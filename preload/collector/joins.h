@@ -26,8 +26,15 @@ struct joins {
 /* Learn of claims since the last call. */
 void joins_refresh(struct joins *j, const struct ring_map *ring);
 
-/* Take the next process that is ready, or has failed, and give its place back. Returns false if there is none. */
-bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *join);
+/* Take the next process that is ready, or has failed. place: its place, to be given back by joins_release(). Returns false if there is none. */
+bool joins_take(struct joins *j, const struct ring_map *ring, struct ring_join *join, uint32_t *place);
+void joins_release(const struct ring_map *ring, uint32_t place);
+
+/* Find the places in use, where another collector has looked before. */
+void joins_find(struct joins *j, const struct ring_map *ring);
+
+/* All processes are dead: nobody comes any more by a place that is only claimed. */
+void joins_forget_claimed(struct joins *j, const struct ring_map *ring);
 
 /* Whether the fork of that mark has a place: not if it has failed. */
 bool joins_are_claimed(struct joins *j, const struct ring_map *ring, uint32_t fork_serial);

@@ -42,6 +42,7 @@ void live_map_free(struct live_map *map) {
     memory_unmap(map->others_by_page, sizeof *map->others_by_page << LIVE_FILTER_BITS);
     address_map_free(&map->far_leaves);
     address_map_free(&map->others);
+    memory_unmap(map->touched_leaves, map->cap_touched * sizeof *map->touched_leaves);
     *map = (struct live_map){0};
 }
 
@@ -67,7 +68,7 @@ static void leaves_grow(struct live_map *map) {
 uint32_t live_map_leaf_new(struct live_map *map, uint64_t page) {
     uint32_t leaf = map->free_leaf;
     if (leaf != 0) {
-        map->free_leaf = map->states[leaf].next_free;
+        map->free_leaf = (uint32_t)map->states[leaf].next_free;
     } else {
         if (map->n_leaves == map->cap_leaves) {
             leaves_grow(map);
@@ -91,6 +92,10 @@ void live_map_leaf_release(struct live_map *map, uint32_t leaf) {
     } else {
         address_map_take(&map->far_leaves, state->page);
     }
+    if (map->ops) {
+        journal_op_word(map->ops, JOURNAL_OP_CLEAR, 0, state->page);
+    }
+    state->touched = 0;
     state->next_free = map->free_leaf;
     map->free_leaf = leaf;
 }
@@ -98,6 +103,10 @@ void live_map_leaf_release(struct live_map *map, uint32_t leaf) {
 struct live_block live_map_put_other(struct live_map *map, uint64_t address, struct live_block block) {
     struct live_block before = live_map_take(map, address); /* whichever kind it was */
     address_map_put(&map->others, address, block);
+    if (map->ops) {
+        journal_op_word(map->ops, JOURNAL_OP_PUT, 0, address);
+        journal_op_block(map->ops, block.info | (uint64_t)block.birth_ms << 32);
+    }
     uint16_t *count = &map->others_by_page[live_map_filter_index(address)];
     *count += *count != UINT16_MAX;
     return before;
@@ -106,6 +115,9 @@ struct live_block live_map_put_other(struct live_map *map, uint64_t address, str
 struct live_block live_map_take_other(struct live_map *map, uint64_t address) {
     struct live_block block = address_map_take(&map->others, address);
     if (block.info != 0) {
+        if (map->ops) {
+            journal_op_word(map->ops, JOURNAL_OP_TAKE, 0, address);
+        }
         uint16_t *count = &map->others_by_page[live_map_filter_index(address)];
         *count -= *count != UINT16_MAX; /* once saturated it stays: only the short cut is lost */
     }

@@ -9,17 +9,20 @@
  * overcommit) or an address lies above, an address_map finds the leaf. A leaf goes back to a free list when its last
  * block is gone, so memory follows what is alive, not what ever was. Large blocks stay out of the leaves: a leaf for each
  * of their pages would cost 2 KiB for one entry.
+ * What has changed since the last commit is known by lines, and told in words of journal_ops.h (live_changes.c).
  * Memory   2 KiB for each page with a small block, 32 bytes for each other block; 4 bytes of directory per page
  */
 #ifndef SEEP_COLLECTOR_LIVE_MAP_H
 #define SEEP_COLLECTOR_LIVE_MAP_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "address_map.h"
 #include "attributes.h"
+#include "journal_ops.h"
 
 enum {
     LIVE_PAGE_SHIFT = 12,
@@ -27,12 +30,18 @@ enum {
     LIVE_LEAF_SLOTS = 1 << (LIVE_PAGE_SHIFT - LIVE_GRANULE_SHIFT),
     LIVE_LARGE_BYTES = 4096, /* blocks from this size on are kept in the hash */
     LIVE_FILTER_BITS = 14,
+    LIVE_LINE_SLOTS = 8, /* places in a cache line of a leaf */
 };
+
+static_assert(LIVE_LEAF_SLOTS / LIVE_LINE_SLOTS <= 32, "a bit for each line");
 
 struct live_leaf_state {
     uint32_t n_alive;
-    uint32_t next_free; /* leaf id while on the free list */
-    uint64_t page;
+    uint32_t touched; /* lines, a bit each, since the last live_map_tell_changes() */
+    union {
+        uint64_t page;
+        uint64_t next_free; /* leaf id while on the free list */
+    };
 };
 
 struct live_map {
@@ -46,6 +55,9 @@ struct live_map {
     struct address_map far_leaves; /* page -> {leaf id} where flat does not reach */
     struct address_map others;     /* blocks that leaves do not hold */
     uint16_t *others_by_page;      /* filter: how many of `others` fall on a hash of their page; saturates */
+    struct journal_ops *ops;       /* where changes are told; NULL = nowhere */
+    uint32_t *touched_leaves;      /* ids */
+    uint32_t n_touched, cap_touched;
 };
 
 /* Make an empty map. want_flat false: as if the flat directory had been refused (for tests). */
@@ -64,11 +76,22 @@ void live_map_each_place(struct live_map *map, void (*visit)(void *context, stru
 /* The same, to look at. */
 void live_map_each(const struct live_map *map, void (*visit)(void *context, struct live_block block), void *context);
 
+/* Tell what has changed since the last call, or everything; see journal_ops.h. */
+void live_map_tell_changes(struct live_map *map);
+void live_map_tell_all(struct live_map *map, struct journal_ops *ops);
+
+/* Put the told lines of a leaf in the place of what was there: n_words words behind the page. infos: the highest that there is. Returns how many
+ * words they are, or -1 where they make no sense. */
+int live_map_take_lines(struct live_map *map, uint64_t page, uint32_t lines, const uint64_t *words, size_t n_words,
+                        uint32_t infos);
+void live_map_clear_page(struct live_map *map, uint64_t page);
+
 /* The block that is alive at the address, {0} if none. */
 struct live_block live_map_find(const struct live_map *map, uint64_t address);
 
 COLD uint32_t live_map_leaf_slow(const struct live_map *map, uint64_t page);
 COLD uint32_t live_map_leaf_new(struct live_map *map, uint64_t page);
+COLD void live_map_note_leaf(struct live_map *map, uint32_t leaf);
 COLD void live_map_leaf_release(struct live_map *map, uint32_t leaf);
 struct live_block live_map_put_other(struct live_map *map, uint64_t address, struct live_block block);
 struct live_block live_map_take_other(struct live_map *map, uint64_t address);
@@ -99,6 +122,16 @@ ALWAYS_INLINE void live_map_prefetch(const struct live_map *map, uint64_t addres
     }
 }
 
+/* The line of that address will change. */
+ALWAYS_INLINE void live_map_touch(struct live_map *map, uint32_t leaf, uint64_t address) {
+    enum { LINE_SHIFT = LIVE_GRANULE_SHIFT + 3, LINE_MASK = LIVE_LEAF_SLOTS / LIVE_LINE_SLOTS - 1 };
+    struct live_leaf_state *state = &map->states[leaf];
+    if (UNLIKELY(state->touched == 0)) {
+        live_map_note_leaf(map, leaf);
+    }
+    state->touched |= 1u << ((address >> LINE_SHIFT) & LINE_MASK);
+}
+
 /* Take the block at the address out of the map. Returns it, or {0} if none is alive there. */
 ALWAYS_INLINE struct live_block live_map_take(struct live_map *map, uint64_t address) {
     uint32_t leaf = live_map_leaf(map, address);
@@ -108,6 +141,7 @@ ALWAYS_INLINE struct live_block live_map_take(struct live_map *map, uint64_t add
         return live_map_take_other(map, address);
     }
     *place = (struct live_block){0};
+    live_map_touch(map, leaf, address);
     if (UNLIKELY(--map->states[leaf].n_alive == 0)) {
         live_map_leaf_release(map, leaf);
     }
@@ -127,6 +161,7 @@ ALWAYS_INLINE struct live_block live_map_put(struct live_map *map, uint64_t addr
     struct live_block *place = live_map_place(map, leaf, address);
     struct live_block before = *place;
     *place = block;
+    live_map_touch(map, leaf, address);
     if (LIKELY(before.info == 0)) {
         map->states[leaf].n_alive++;
         if (UNLIKELY(map->others_by_page[live_map_filter_index(address)] != 0)) {

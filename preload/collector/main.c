@@ -4,7 +4,6 @@
  * closed, its session and folder left, its signals ignored. It ends when the target has ended, never because somebody pressed
  * Ctrl-C for the target. Exit status: 0 complete trace, 1 trace is not complete, 2 nothing could be started.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +19,8 @@
 #include "memory.h"
 #include "options.h"
 #include "proc_files.h"
+#include "resume.h"
+#include "surroundings.h"
 
 enum { EXIT_INCOMPLETE = 1, EXIT_NOT_STARTED = 2, FIRST_FREE_FD = 3 };
 
@@ -42,13 +41,7 @@ static void tell_no_memory(void) {
     if (ring.header) {
         atomic_store_explicit(&ring.header->collector_state, RING_COLLECTOR_FAILED, memory_order_release);
     }
-    for (uint32_t i = 0; i < collector.n_targets; i++) {
-        atomic_store_explicit(&collector.targets[i]->ring.header->collector_state, RING_COLLECTOR_FAILED,
-                              memory_order_release);
-        if (collector.targets[i]->ring_path) {
-            unlink(collector.targets[i]->ring_path);
-        }
-    }
+    collector_give_up(&collector);
 }
 
 /* Say one line to whoever started us. */
@@ -85,33 +78,6 @@ static _Noreturn void fail(const char *format, ...) {
     exit(EXIT_NOT_STARTED);
 }
 
-/* Something that neither reads nor writes: a bare root has no /dev/null. */
-static int open_nothing(void) {
-    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    return fd >= 0 ? fd : open("/", O_PATH | O_CLOEXEC);
-}
-
-/* Files opened from here on must not become somebody's standard output. */
-static void fill_standard_fds(void) {
-    int fd;
-    do {
-        fd = open_nothing();
-    } while (fd >= 0 && fd < FIRST_FREE_FD);
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
-static void ignore_signals(void) {
-    static const int ignored[] = {SIGINT, SIGHUP, SIGTERM, SIGPIPE, SIGQUIT, SIGXFSZ, SIGXCPU};
-    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
-        signal(ignored[i], SIG_IGN);
-    }
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static int create_output(const char *path) {
     int fd = open(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_RDWR, 0600);
     if (fd < 0) {
@@ -123,30 +89,6 @@ static int create_output(const char *path) {
         fail("cannot lock %s: %s", path, strerror(errno));
     }
     return fd;
-}
-
-static void close_from(unsigned first, unsigned last) {
-    if (first > last || syscall(SYS_close_range, first, last, 0) == 0) {
-        return;
-    }
-    DIR *d = opendir("/proc/self/fd");
-    for (struct dirent *e; d && (e = readdir(d));) {
-        unsigned fd = (unsigned)strtoul(e->d_name, NULL, 10);
-        if (fd >= first && fd <= last && (int)fd != dirfd(d)) {
-            close((int)fd);
-        }
-    }
-    if (d) {
-        closedir(d);
-    }
-}
-
-/* Keep nothing of the host but the output and, if it is there, the folder that it is in. */
-static void close_all_but(int fd, int dir_fd) {
-    int low = dir_fd >= 0 && dir_fd < fd ? dir_fd : fd, high = dir_fd > fd ? dir_fd : fd;
-    close_from(FIRST_FREE_FD, (unsigned)low - 1);
-    close_from((unsigned)low + 1, (unsigned)high - 1);
-    close_from((unsigned)high + 1, ~0u);
 }
 
 /* Where the trace is, for who has to put another file in its place later on, from another folder. */
@@ -163,19 +105,6 @@ static struct fold_place find_place(const struct options *o) {
     }
     free(dir);
     return place;
-}
-
-/* Leave the host's session, folder and terminal. */
-static void leave_host(void) {
-    setsid();
-    int nothing = open_nothing();
-    for (int fd = 0; nothing >= 0 && fd < FIRST_FREE_FD; fd++) {
-        dup2(nothing, fd);
-    }
-    close(nothing);
-    if (chdir("/") != 0) {
-        /* Then we stay where we are: no harm but a busy mount. */
-    }
 }
 
 static void attach(const char *name, int fd) {
@@ -200,28 +129,27 @@ static void find_ring_base(const char *ring_path) {
     }
 }
 
-/* A descriptor and some address space for each process, of which there may be many; and the host's limits are not meant for the collector. */
-static void raise_limits(void) {
-    static const int resources[] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_DATA, RLIMIT_CPU};
-    for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++) {
-        struct rlimit limit;
-        if (getrlimit(resources[i], &limit) == 0) {
-            struct rlimit none = {resources[i] == RLIMIT_NOFILE ? limit.rlim_max : RLIM_INFINITY, limit.rlim_max};
-            none.rlim_max = none.rlim_cur > limit.rlim_max ? none.rlim_cur : limit.rlim_max;
-            limit.rlim_cur = limit.rlim_max;
-            if (setrlimit(resources[i], &none) != 0) { /* only root may */
-                setrlimit(resources[i], &limit);
-            }
-        }
+/* From here on another collector could go on. */
+static void keep_journal(const struct options *o) {
+    char *path = o->ring_path ? strdup(o->ring_path) : NULL, *journal_path;
+    if (path) {
+        target_name_ring(collector.targets[0], path);
+    }
+    if (collector.ring_base && asprintf(&journal_path, "%s.state", collector.ring_base) >= 0) {
+        commit_begin(&collector, journal_path);
+        free(journal_path);
     }
 }
 
 static int run(const struct options *o) {
     find_ring_base(o->ring_path);
-    int result = collector_run(&collector);
-    if (o->ring_path && !o->is_offline) {
-        unlink(o->ring_path);
+    if (!o->is_offline) {
+        keep_journal(o);
     }
+    int result = collector_run(&collector);
+    if (result == 0 || collector.journal.fd < 0) {
+        commit_end(&collector);
+    } /* else what is missing can be written when there is room again */
     ring.header = NULL;
     int output_fd = collector.writer.fd;
     collector_free(&collector);
@@ -231,10 +159,10 @@ static int run(const struct options *o) {
 }
 
 static int run_online(const struct options *o) {
-    ignore_signals();
+    surroundings_ignore_signals();
     status_fd = o->status_fd >= 0 ? fcntl(o->status_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD) : -1;
     attach(o->ring_path ? o->ring_path : "given", o->ring_fd);
-    fill_standard_fds();
+    surroundings_fill_standard_fds();
     struct fold_place place = find_place(o);
     int fd = create_output(o->output);
     new_output = o->output;
@@ -252,10 +180,10 @@ static int run_online(const struct options *o) {
     }
     struct process_watch *watch = &collector.targets[0]->watch;
     process_watch_close(watch); /* it is among what gets closed */
-    close_all_but(fd, place.dir_fd);
+    surroundings_close_all_but(fd, place.dir_fd);
     process_watch_open(watch, o->pid ? o->pid : ring.pid);
-    leave_host();
-    raise_limits();
+    surroundings_leave();
+    surroundings_raise_limits();
     renewal_init(&collector.renewal);
     return run(o);
 }
@@ -319,5 +247,8 @@ int main(int argc, char **argv) {
         return parsed == OPTIONS_DONE ? EXIT_SUCCESS : EXIT_NOT_STARTED;
     }
     memory_on_failure(tell_no_memory);
+    if (options.resumed) {
+        return resume_run(&options);
+    }
     return options.is_offline ? run_offline(&options) : run_online(&options);
 }

@@ -20,6 +20,7 @@ void matcher_space_free(struct matcher_space *space) {
     info_ids_free(&space->infos);
     stack_ids_free(&space->stacks);
     freed_at_free(&space->freed_at);
+    journal_ops_free(&space->ops);
     memory_unmap(space->tokens, MATCHER_TOKENS * sizeof *space->tokens);
     memory_unmap(space->token_threads, MATCHER_TOKENS * sizeof *space->token_threads);
     *space = (struct matcher_space){0};
@@ -30,6 +31,7 @@ void matcher_init(struct matcher *m, const struct ring_map *ring, struct merge *
     *m = (struct matcher){
         .ring = ring, .merge = merge, .threads = threads, .clock = clock, .encoder = encoder, .space = space};
     live_map_init(&m->live, true);
+    m->live.ops = &space->ops;
     info_table_init(&m->infos, &space->infos);
     stack_table_init(&m->stacks, ring, &space->stacks);
     m->is_sampled = ring->header->sample_bytes != 0;
@@ -222,7 +224,11 @@ static COLD void apply_rare(struct matcher *m, const struct ring_event *e) {
         return;
     }
     if (forks_are_promised(&m->forks, serial) || (m->joins && joins_are_claimed(m->joins, m->ring, serial))) {
-        forks_add(&m->forks, serial, e->stamp, &m->live, m->space->infos.sizes);
+        live_map_tell_changes(&m->live);
+        if (forks_add(&m->forks, serial, e->stamp, &m->live, m->space->infos.sizes)) {
+            journal_op(&m->space->ops, JOURNAL_OP_FORK, serial);
+            m->space->ops.copied_bytes += live_map_memory(&m->live);
+        }
     }
 }
 

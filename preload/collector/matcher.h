@@ -23,6 +23,7 @@
 #include "freed_at.h"
 #include "info_table.h"
 #include "joins.h"
+#include "journal_ops.h"
 #include "live_map.h"
 #include "merge.h"
 #include "stack_table.h"
@@ -53,6 +54,7 @@ struct matcher_space {
     struct totals *totals; /* NULL = not wanted */
     uint32_t *tokens;
     uint32_t *token_threads;
+    struct journal_ops ops; /* what happens to all live maps */
 };
 
 struct matcher {

@@ -8,29 +8,41 @@
 
 #include "option_syntax.h"
 
-enum { RING_FD = 1, STATUS_FD, OUTPUT, PID, RING_PATH, OPTIONS_TEXT, RING, DEAD, LIMIT, HELP, VERSION };
+enum { RING_FD = 1, STATUS_FD, OUTPUT, PID, RING_PATH, OPTIONS_TEXT, RING, DEAD, LIMIT, RESUME, HELP, VERSION };
 
 static const struct option long_options[] = {
-    {"ring-fd", required_argument, NULL, RING_FD},     {"status-fd", required_argument, NULL, STATUS_FD},
-    {"output", required_argument, NULL, OUTPUT},       {"pid", required_argument, NULL, PID},
-    {"ring-path", required_argument, NULL, RING_PATH}, {"options", required_argument, NULL, OPTIONS_TEXT},
-    {"ring", required_argument, NULL, RING},           {"dead", no_argument, NULL, DEAD},
-    {"limit", required_argument, NULL, LIMIT},         {"help", no_argument, NULL, HELP},
-    {"version", no_argument, NULL, VERSION},           {0},
+    {"ring-fd", required_argument, NULL, RING_FD},
+    {"status-fd", required_argument, NULL, STATUS_FD},
+    {"output", required_argument, NULL, OUTPUT},
+    {"pid", required_argument, NULL, PID},
+    {"ring-path", required_argument, NULL, RING_PATH},
+    {"options", required_argument, NULL, OPTIONS_TEXT},
+    {"ring", required_argument, NULL, RING},
+    {"dead", no_argument, NULL, DEAD},
+    {"resume", required_argument, NULL, RESUME},
+    {"limit", required_argument, NULL, LIMIT},
+    {"help", no_argument, NULL, HELP},
+    {"version", no_argument, NULL, VERSION},
+    {0},
 };
 
 static const char help_text[] =
-    "usage: seep-collect --ring FILE --output FILE [--dead] [--limit SIZE]\n"
+    "usage: seep-collect --resume FILE [--dead]\n"
+    "       seep-collect --ring FILE --output FILE [--dead] [--limit SIZE]\n"
     "       seep-collect --ring-fd N --status-fd N --output FILE --pid PID [--ring-path FILE] [--options TEXT]\n"
     "                    [--limit SIZE]\n"
     "\n"
-    "Moves the events of a traced process from its ring to a trace. libseep.so starts it with the second form;\n"
-    "the first makes a trace of the ring that a dead process left behind where no collector could run:\n"
+    "Moves the events of a traced process from its ring to a trace. libseep.so starts it with the last form;\n"
+    "the first goes on where a collector was killed (every seep command that reads the trace does so by itself), in the\n"
+    "background if any process is alive; the second makes a trace of the ring of a dead process where no collector could "
+    "run:\n"
     "\n"
+    "  seep-collect --resume server.seep\n"
     "  seep-collect --ring server.1234.ring --output server.seep\n"
     "\n"
+    "  --resume FILE     the trace; FILE.state and FILE.ring-... must lie beside it as they were left\n"
     "  --ring FILE       the ring; its target must be dead\n"
-    "  --dead            it is, although a process with its number exists\n"
+    "  --dead            believe that all traced processes are dead, although one with such a number exists\n"
     "  --output FILE     the trace to create; it must not exist\n"
     "  --limit SIZE      keep the trace below that size, 1M to 1024G: the oldest events become totals (0: no limit)\n"
     "  --ring-fd N       descriptor of the ring\n"
@@ -75,6 +87,9 @@ static bool take_option(struct options *o, int option, const char *text) {
     case RING_PATH:
         o->ring_path = *text ? text : NULL;
         return true;
+    case RESUME:
+        o->resumed = text;
+        return true;
     case DEAD:
         o->is_dead = true;
         return true;
@@ -99,8 +114,11 @@ enum options_result options_parse(struct options *o, int argc, char **argv) {
             return OPTIONS_WRONG;
         }
     }
-    if (optind != argc || !o->output || (o->ring_fd < 0) != o->is_offline) {
-        fputs("seep-collect: needs --output and one of --ring and --ring-fd; see --help\n", stderr);
+    if (o->resumed && optind == argc && !o->output && !o->ring_path && o->ring_fd < 0) {
+        return OPTIONS_RUN;
+    }
+    if (o->resumed || optind != argc || !o->output || (o->ring_fd < 0) != o->is_offline) {
+        fputs("seep-collect: needs --resume alone, or --output and one of --ring and --ring-fd; see --help\n", stderr);
         return OPTIONS_WRONG;
     }
     return OPTIONS_RUN;

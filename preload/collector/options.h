@@ -17,6 +17,7 @@ struct options {
     uint64_t limit_bytes; /* of the trace; 0 = none */
     bool is_offline;      /* drain the ring of a dead target */
     bool is_dead;         /* believe that it is dead */
+    const char *resumed;  /* the trace to go on with; NULL = none */
 };
 
 enum options_result { OPTIONS_RUN = 0, OPTIONS_DONE = 1, OPTIONS_WRONG = 2 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FILE_BYTES = 4096, KIB = 1024 };
@@ -125,6 +126,16 @@ bool proc_has_unmapped(uint32_t pid, const char *text) {
         fclose(maps);
     }
     return n_lines > 0 && !is_there;
+}
+
+void proc_read_boot_id(char *id, size_t cap) {
+    size_t n = read_file("/proc/sys/kernel/random/boot_id", id, cap);
+    id[n && id[n - 1] == '\n' ? n - 1 : n] = '\0';
+}
+
+uint64_t proc_pid_namespace(void) {
+    struct stat st;
+    return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
 }
 
 void proc_read_thread_name(uint32_t pid, uint32_t tid, char name[PROC_NAME_BYTES]) {

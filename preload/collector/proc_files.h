@@ -30,6 +30,12 @@ bool proc_find_mapped(uint32_t pid, uint64_t start, char *path, size_t cap);
 /* True where its mappings can be read, and no path among them has that text. */
 bool proc_has_unmapped(uint32_t pid, const char *text);
 
+/* What tells this start of the machine from others; "" where unknown. */
+void proc_read_boot_id(char *id, size_t cap);
+
+/* The number of the namespace that this process's ids are of; 0 where unknown. */
+uint64_t proc_pid_namespace(void);
+
 /* The thread's name, empty where unknown. */
 void proc_read_thread_name(uint32_t pid, uint32_t tid, char name[PROC_NAME_BYTES]);
 

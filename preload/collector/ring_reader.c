@@ -18,6 +18,7 @@ void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct
     r->cursors = memory_map(ring->cap_slots * sizeof *r->cursors);
     r->finished = memory_map(r->cap_finished * sizeof *r->finished);
     r->last_stamp = ring->start_stamp;
+    r->ceiling = RING_NEVER;
 }
 
 void ring_reader_free(struct ring_reader *r) {
@@ -55,7 +56,7 @@ static bool enter(struct ring_reader *r, struct slot_cursor *c, uint32_t chunk) 
     return true;
 }
 
-static void finish(struct ring_reader *r, uint32_t chunk) {
+void ring_reader_finish(struct ring_reader *r, uint32_t chunk) {
     if (r->n_finished == r->cap_finished) {
         uint32_t cap = r->cap_finished * 2;
         r->finished = memory_grow(r->finished, r->cap_finished * sizeof *r->finished, cap * sizeof *r->finished);
@@ -93,7 +94,7 @@ static bool advance(struct ring_reader *r, struct slot_cursor *c, const struct r
         if (!enter(r, c, next)) {
             return false;
         }
-        finish(r, finished);
+        ring_reader_finish(r, finished);
     }
     return true;
 }
@@ -101,7 +102,7 @@ static bool advance(struct ring_reader *r, struct slot_cursor *c, const struct r
 uint32_t ring_reader_read(struct ring_reader *r, struct slot_cursor *c, uint64_t limit, struct ring_event *events,
                           uint32_t cap) {
     const struct ring_slot *slot = &r->ring->slots[c - r->cursors];
-    uint32_t n = 0;
+    uint32_t n = 0, chunk = c->chunk, at = c->at;
     c->peek = RING_NEVER;
     while (advance(r, c, slot)) {
         enum chunk_end end = chunk_decode(c, chunk_of(r, c)->words, limit, events, cap, &n);
@@ -111,6 +112,7 @@ uint32_t ring_reader_read(struct ring_reader *r, struct slot_cursor *c, uint64_t
             break;
         }
     }
+    c->is_changed = c->is_changed || c->chunk != chunk || c->at != at;
     return n;
 }
 
@@ -204,6 +206,7 @@ void ring_reader_observe(struct ring_reader *r, uint64_t settled_stamp, uint64_t
     }
     bool is_alone = r->n_slots == 1 && !atomic_load_explicit(&r->ring->header->is_shared, memory_order_acquire);
     uint64_t watermark = is_alone ? recent_stamp : watermark_of(r, settled_stamp, now_ns);
+    watermark = watermark < r->ceiling ? watermark : r->ceiling;
     r->watermark = watermark > r->watermark ? watermark : r->watermark;
     r->last_stamp = settled_stamp;
 }
@@ -216,13 +219,14 @@ void ring_reader_observe_dead(struct ring_reader *r) {
             ring_reader_read(r, &r->cursors[i], 0, NULL, 0);
         }
     }
-    r->watermark = RING_NEVER;
+    r->watermark = r->ceiling;
 }
 
 void ring_reader_recycle(struct ring_reader *r) {
     struct ring_header *h = r->ring->header;
     for (uint32_t i = 0; i < r->n_finished; i++) {
         struct ring_chunk *chunk = &r->ring->chunks[r->finished[i] - 1];
+        atomic_store_explicit(&h->n_given_back, ++r->n_given_back, memory_order_relaxed);
         uint64_t head = atomic_load_explicit(&h->free_chunks, memory_order_relaxed), next;
         do {
             atomic_store_explicit(&chunk->free_next, (uint32_t)head, memory_order_relaxed);
@@ -230,6 +234,7 @@ void ring_reader_recycle(struct ring_reader *r) {
             /* release: the hook that pops it (acquire) finds free_next, and our reads of its words are over. */
         } while (!atomic_compare_exchange_weak_explicit(&h->free_chunks, &head, next, memory_order_release,
                                                         memory_order_relaxed));
+        atomic_store_explicit(&h->n_given_back, ++r->n_given_back, memory_order_relaxed);
         atomic_fetch_sub_explicit(&h->n_chunks_out, 1, memory_order_relaxed);
     }
     r->n_read_chunks += r->n_finished;

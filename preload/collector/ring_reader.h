@@ -1,7 +1,7 @@
 /* ring_reader.h - follow each slot's chain of chunks and say up to which time everything has been seen.
  *
  * Second stage: ring_map -> [ring_reader] -> merge. A cursor per slot stands at its next unread word. Nothing is copied out of a
- * chunk before it can be merged; a chunk goes back to the hooks when its last word has been.
+ * chunk before it can be merged; a chunk goes back to the hooks when its last word has been, and that is committed (commit.h).
  *
  * The watermark: a thread raises `busy`, reads the clock, publishes, lowers `busy`. If the collector reads the clock (T),
  * lets 20 us pass so that the stores of other cores have arrived, and then sees a slot idle, all that this slot
@@ -50,6 +50,7 @@ struct slot_cursor {
     bool is_busy;
     bool is_stalled;
     bool is_broken;
+    bool is_changed; /* since the last commit */
 };
 
 struct ring_reader {
@@ -65,6 +66,8 @@ struct ring_reader {
     uint64_t n_followed; /* chunks since the last observation */
     uint64_t n_damaged;  /* places where the ring made no sense */
     uint64_t n_read_chunks;
+    uint64_t n_given_back; /* as in the header */
+    uint64_t ceiling;      /* no watermark is higher: RING_NEVER but while a resumed collector catches up */
 };
 
 void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads);
@@ -78,14 +81,17 @@ void ring_reader_free(struct ring_reader *r);
  */
 void ring_reader_observe(struct ring_reader *r, uint64_t settled_stamp, uint64_t recent_stamp, uint64_t now_ns);
 
-/* The same when the target is dead: everything may be read, whatever the flags say. */
+/* The same when the target is dead: everything up to the ceiling may be read, whatever the flags say. */
 void ring_reader_observe_dead(struct ring_reader *r);
 
 /* Read up to `cap` events of the slot that are older than `limit`. Returns how many; the cursor's peek is set. */
 uint32_t ring_reader_read(struct ring_reader *r, struct slot_cursor *c, uint64_t limit, struct ring_event *events,
                           uint32_t cap);
 
-/* Give the finished chunks back to the hooks. */
+/* A chunk has been read to its end. */
+void ring_reader_finish(struct ring_reader *r, uint32_t chunk);
+
+/* Give the finished chunks back to the hooks: what they held has been committed. */
 void ring_reader_recycle(struct ring_reader *r);
 
 #endif

@@ -7,6 +7,7 @@ enum {
 };
 
 void stack_ids_free(struct stack_ids *ids) {
+    byte_buf_free(&ids->added);
     memory_unmap(ids->definitions, ids->cap * sizeof *ids->definitions);
     source_names_free(&ids->names);
     *ids = (struct stack_ids){0};
@@ -56,6 +57,11 @@ static void reserve(struct stack_table *t, uint32_t node) {
         t->entries = memory_grow(t->entries, t->cap_entries * sizeof *t->entries, cap * sizeof *t->entries);
         t->cap_entries = (uint32_t)cap;
     }
+}
+
+void stack_table_restore(struct stack_table *t, uint32_t node, uint32_t stack, uint64_t ip) {
+    reserve(t, node);
+    t->entries[node] = (struct stack_entry){.ip = ip, .stack = stack, .is_defined = 1};
 }
 
 /* A node and the copy of its content that the walk saw: the original may change under us. */
@@ -126,6 +132,10 @@ uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint
         uint64_t ip = is_left_out ? parent_ip : ip_of(t, step);
         uint32_t id = is_left_out ? parent : define(t->ids, encoder, parent, parent_ip, ip);
         t->entries[step->node] = (struct stack_entry){.ip = ip, .stack = id, .is_defined = 1};
+        if (t->ids->is_kept) {
+            struct stack_added added = {.ip = ip, .owner = t->owner, .node = step->node, .stack = id};
+            byte_buf_append(&t->ids->added, &added, sizeof added);
+        }
         parent = id;
         parent_ip = ip;
     }

@@ -29,6 +29,14 @@ struct stack_definition {
     uint32_t parent;
 };
 
+/* A stack, for the journal. */
+struct stack_added {
+    uint64_t ip;
+    uint32_t owner; /* of the table that it is in */
+    uint32_t node, stack;
+    uint32_t unused;
+};
+
 /* The stacks of all processes. */
 struct stack_ids {
     uint32_t n;                           /* defined */
@@ -36,10 +44,13 @@ struct stack_ids {
     struct stack_definition *definitions; /* by id, 16 bytes each; 0 is the root */
     uint32_t cap;
     struct source_names names; /* that tags refer to */
+    struct byte_buf added; /* struct stack_added of the latest ones, where they are kept */
+    bool is_kept;
 };
 
 struct stack_table {
     struct stack_ids *ids;
+    uint32_t owner;      /* id of the target */
     uint32_t process;    /* index, to be set before the first use */
     uint32_t first_root; /* stack id of the root of epoch 0; 0 = not defined, or process 0's */
     const struct ring_node *nodes;
@@ -55,6 +66,9 @@ void stack_ids_free(struct stack_ids *ids);
 
 void stack_table_init(struct stack_table *t, const struct ring_map *ring, struct stack_ids *ids);
 void stack_table_free(struct stack_table *t);
+
+/* The node has been defined already, as that stack with that ip: what another collector had told the trace. node < cap_nodes */
+void stack_table_restore(struct stack_table *t, uint32_t node, uint32_t stack, uint64_t ip);
 
 /* The stack id of a node; it and its ancestors are defined in the encoder's block where they are new. */
 uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint32_t node);

@@ -2,7 +2,9 @@
 #include "target.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@ void target_init(struct target *t, const struct ring_map *ring, uint32_t id, uin
     merge_init(&t->merge, &t->reader, &space->matchers->window);
     matcher_init(&t->matcher, &t->ring, &t->merge, space->threads, space->clock, space->encoder, space->matchers);
     t->matcher.joins = &t->joins;
+    t->matcher.infos.owner = t->matcher.stacks.owner = id;
     log_reader_init(&t->log, &t->ring);
     process_watch_open(&t->watch, watched_pid);
 }
@@ -46,6 +49,14 @@ void target_free(struct target *t) {
     *t = (struct target){0};
 }
 
+void target_name_ring(struct target *t, char *path) {
+    static const char mark[] = ".ring-";
+    t->ring_path = path;
+    for (const char *at = path; (at = strstr(at, mark)); at++) {
+        snprintf(t->ring_name, sizeof t->ring_name, "%s", at + sizeof mark - 1);
+    }
+}
+
 bool target_must_wait(const struct target *t, const struct target *parent, uint64_t patience_ns) {
     uint64_t since_ns = parent->started_ns > t->waits_since_ns ? parent->started_ns : t->waits_since_ns;
     return t->fork_serial && !parent->is_finished &&
@@ -56,13 +67,16 @@ bool target_must_wait(const struct target *t, const struct target *parent, uint6
 const char *target_inherit(struct target *t, struct target *parent, uint32_t n_threads) {
     struct fork_cuts cuts;
     struct fork_copy copy;
+    struct journal_ops *ops = &t->matcher.space->ops;
     if (!parent || forks_until(&parent->matcher.forks, t->fork_serial) == UINT64_MAX) {
         return "what was alive in its parent at the fork is not known: frees of that are counted as of unknown blocks";
     }
     fork_cuts_read(&cuts, &t->ring, &parent->reader.serials, n_threads);
     bool is_all_read =
         parent->is_finished || forks_until(&parent->matcher.forks, t->fork_serial) < parent->reader.watermark;
-    forks_take(&parent->matcher.forks, t->fork_serial, &cuts, parent->matcher.space->infos.sizes, &copy);
+    journal_ops_target(ops, t->id);
+    journal_op_word(ops, JOURNAL_OP_INHERIT, t->fork_serial, parent->id);
+    forks_take(&parent->matcher.forks, t->fork_serial, &cuts, parent->matcher.space->infos.sizes, ops, &copy);
     fork_cuts_free(&cuts);
     live_map_free(&t->matcher.live);
     t->matcher.live = copy.live;

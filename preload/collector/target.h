@@ -12,6 +12,7 @@
 
 #include "attributes.h"
 #include "clock_scale.h"
+#include "commit_records.h"
 #include "joins.h"
 #include "log_reader.h"
 #include "matcher.h"
@@ -33,7 +34,8 @@ struct target {
     struct process_watch watch;
     struct joins joins;
     struct runs runs;
-    char *ring_path; /* NULL = it has no name */
+    char *ring_path;                   /* NULL = it has no name */
+    char ring_name[COMMIT_RING_BYTES]; /* its end, behind ".ring-" */
 
     uint32_t fork_serial; /* of the mark in its parent's events that it still waits for; 0 = none */
     uint32_t parent;      /* id of the target that it came from; TARGET_NONE = not known */
@@ -48,11 +50,13 @@ struct target {
     bool is_dead;                    /* nothing more can come from it */
     bool is_started;                 /* its PROCESS record is there, and its events are read */
     bool is_finished;                /* all is read and told; it stays while others may join by its ring */
+    bool is_late_death;              /* it died while nobody watched */
     uint64_t slots_checked_ns;       /* when target_free_slots() last looked */
 
     uint64_t resident_bytes, peak_bytes; /* as last seen */
     uint64_t memory_written[2];
     uint64_t lost_written[RING_N_LOST];
+    struct commit_target committed; /* as last written to the journal */
 };
 
 #define TARGET_NONE UINT32_MAX
@@ -73,6 +77,10 @@ struct target_space {
 void target_init(struct target *t, const struct ring_map *ring, uint32_t id, uint32_t watched_pid,
                  const struct target_space *space);
 void target_free(struct target *t);
+
+/* Note where its ring is: path ends in ".ring-" and a name, or is of no use to others.
+ * Memory  the path becomes the target's */
+void target_name_ring(struct target *t, char *path);
 
 /* Give it its number, before anything of it is read. */
 void target_start(struct target *t, uint32_t index);

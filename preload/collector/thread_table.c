@@ -36,16 +36,24 @@ static uint32_t *place_of_serial(struct thread_serials *s, uint32_t serial) {
     return &s->by_serial[serial];
 }
 
-static uint32_t add(struct thread_table *t, const struct thread_facts *facts) {
+void thread_table_restore(struct thread_table *t, const struct thread_facts *facts) {
     if (t->n == t->cap) {
         uint32_t cap = t->cap ? t->cap * 2 : FIRST_THREADS;
         t->threads = memory_grow(t->threads, t->cap * sizeof *t->threads, cap * sizeof *t->threads);
         t->facts = memory_grow(t->facts, t->cap * sizeof *t->facts, cap * sizeof *t->facts);
         t->cap = cap;
     }
-    t->facts[t->n] = *facts;
-    proc_read_thread_name(facts->pid, facts->tid, t->facts[t->n].name);
-    return t->n++;
+    t->facts[t->n++] = *facts;
+}
+
+void thread_table_restore_serial(struct thread_serials *s, uint32_t serial, uint32_t index) {
+    *place_of_serial(s, serial <= SERIALS_MAX ? serial : 0) = index + 1;
+}
+
+static uint32_t add(struct thread_table *t, const struct thread_facts *facts) {
+    thread_table_restore(t, facts);
+    proc_read_thread_name(facts->pid, facts->tid, t->facts[t->n - 1].name);
+    return t->n - 1;
 }
 
 uint32_t thread_table_find(struct thread_table *t, struct thread_serials *serials, const struct thread_facts *facts) {

@@ -56,4 +56,8 @@ void thread_serials_free(struct thread_serials *serials);
 /* The index of the thread with that serial, added if it is new. Serials beyond all reason share one. */
 uint32_t thread_table_find(struct thread_table *t, struct thread_serials *serials, const struct thread_facts *facts);
 
+/* Add a thread as it was, and say what its serial stands for. */
+void thread_table_restore(struct thread_table *t, const struct thread_facts *facts);
+void thread_table_restore_serial(struct thread_serials *serials, uint32_t serial, uint32_t index);
+
 #endif

@@ -51,13 +51,21 @@ static int append(struct trace_writer *w, const uint8_t *bytes, size_t n) {
     return 0;
 }
 
-int trace_writer_init(struct trace_writer *w, int fd, unsigned major) {
+void trace_writer_begin(struct trace_writer *w, int fd) {
     *w = (struct trace_writer){.fd = fd};
     if (deflateInit2(&w->events, DEFLATE_LEVEL, Z_DEFLATED, DEFLATE_RAW_WINDOW, DEFLATE_MEMORY, Z_RLE) != Z_OK ||
         deflateInit2(&w->records, DEFLATE_LEVEL, Z_DEFLATED, DEFLATE_RAW_WINDOW, DEFLATE_MEMORY, Z_DEFAULT_STRATEGY) !=
             Z_OK) {
         memory_die();
     }
+}
+
+int trace_writer_cut(struct trace_writer *w) {
+    return ftruncate(w->fd, (off_t)w->end_off);
+}
+
+int trace_writer_init(struct trace_writer *w, int fd, unsigned major) {
+    trace_writer_begin(w, fd);
     uint8_t header[TRACE_HEADER_BYTES] = TRACE_MAGIC;
     put_u16(header + 8, major);
     put_u16(header + 10, TRACE_VERSION_MINOR);

@@ -33,6 +33,13 @@ struct trace_writer {
 
 /* Write the file header to fd, an empty file. major: TRACE_VERSION_MAJOR or _FOLDED. Returns 0, or -1 with errno set. */
 int trace_writer_init(struct trace_writer *w, int fd, unsigned major) MUST_CHECK;
+
+/* Begin with a trace that another writer has begun: the caller fills in its length, and what the index has. trace_writer_cut() then removes
+ * what is behind that length: it has to be called before anything is written. The next EVENTS block must be a checkpoint.
+ * Returns 0, or -1 with errno set */
+void trace_writer_begin(struct trace_writer *w, int fd);
+int trace_writer_cut(struct trace_writer *w) MUST_CHECK;
+
 void trace_writer_free(struct trace_writer *w);
 
 /* Append a RECORDS block. Returns 0, or -1: not written, and the file ends as before. */

@@ -1,0 +1,45 @@
+/* commit.h - what counts as done: written to the trace, and to the journal, from which another collector can go on.
+ *
+ *   collector_flush ─► file block in the trace ─► group in the journal ─► chunks, rings and places in the joins go back
+ *
+ * A commit is the moment when a group is there. All that came after it can be done again: chunks go back to the hooks, rings are removed
+ * and joins are taken only behind the commit that covers them. A resumed collector cuts the trace to the length of the last commit.
+ * Where no journal can be kept (full disk) it goes on without one, as if each commit had been made, says so in the trace, and tries again
+ * a second later, then every two, four, … seconds.
+ */
+#ifndef SEEP_COLLECTOR_COMMIT_H
+#define SEEP_COLLECTOR_COMMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct collector;
+struct target;
+struct ring_join;
+
+/* Keep a journal at path from here on. */
+void commit_begin(struct collector *c, const char *path);
+
+/* All that has been read is in the trace: commit it. */
+void commit(struct collector *c);
+
+/* A target has been added: commit that alone. before: the one that it was until exec; NULL = none. */
+void commit_newcomer(struct collector *c, const struct target *t, const struct target *before);
+
+/* Where no journal is kept, chunks that have been read go back at once. */
+void commit_passed(const struct collector *c, struct target *t);
+
+/* So many chunks of the ring wait for a commit that hooks might miss them. is_drained: there is nothing more to be read, so that it need
+ * not be many. */
+bool commit_is_urgent(const struct collector *c, const struct target *t, bool is_drained);
+
+/* A target is about to be removed, and its ring by the next commit. */
+void commit_gone(struct collector *c, struct target *t);
+
+/* The trace is complete: remove the journal and the rings. */
+void commit_end(struct collector *c);
+
+/* The sizes of all structs that are written, added up. */
+uint32_t commit_record_bytes(void);
+
+#endif

@@ -12,6 +12,7 @@
 #include "recording.h"
 #include "records.h"
 #include "replay.h"
+#include "resume.h"
 #include "stack_merge.h"
 #include "stack_modules.h"
 #include "tags.h"
@@ -408,6 +409,7 @@ static void run_until_now(struct profile *p) {
 int profile_load(struct profile *profile, const char *path, uint32_t pid, profile_progress *progress, void *context) {
     struct load load = {.profile = profile, .progress = progress, .context = context};
     *profile = (struct profile){.path = xstrndup(path, strlen(path)), .pid = pid};
+    resume_abandoned(path);
     profile->is_recording = recording_goes_on(path);
     int result = trace_reader_open(&load.reader, path);
     if (result == 0) {

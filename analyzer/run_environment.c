@@ -28,30 +28,49 @@ char *run_environment_option(const char *key) {
     return value;
 }
 
-int run_find_shim(char path[PATH_MAX], char *why, size_t cap) {
-    static const char *const places[] = {"libseep.so", "../lib/seep/libseep.so"};
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+/* The folder of this executable. */
+static int find_self(char self[PATH_MAX]) {
+    ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
     if (n <= 0) {
-        snprintf(why, cap, "cannot find libseep.so: /proc/self/exe: %s", strerror(errno));
         return -1;
     }
     self[n] = '\0';
     *strrchr(self, '/') = '\0'; /* the kernel gives a full path */
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        int n_path = snprintf(path, PATH_MAX, "%s/%s", self, places[i]);
-        if (n_path >= PATH_MAX || access(path, R_OK) != 0) {
-            continue;
-        }
-        if (strpbrk(path, " :")) {
-            snprintf(why, cap, "cannot preload %s: LD_PRELOAD knows no spaces and colons in names; install seep elsewhere",
-                     path);
-            return -1;
-        }
-        return 0;
+    return 0;
+}
+
+int run_find_companion(const char *name, char path[PATH_MAX]) {
+    static const char *const places[] = {"", "../lib/seep/"};
+    char self[PATH_MAX];
+    if (find_self(self) != 0) {
+        return -1;
     }
-    snprintf(why, cap, "cannot find libseep.so: neither in %s nor in %s/../lib/seep; install it there", self, self);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        int n_path = snprintf(path, PATH_MAX, "%s/%s%s", self, places[i], name);
+        if (n_path < PATH_MAX && access(path, R_OK) == 0) {
+            return 0;
+        }
+    }
+    errno = ENOENT;
     return -1;
+}
+
+int run_find_shim(char path[PATH_MAX], char *why, size_t cap) {
+    char self[PATH_MAX];
+    if (find_self(self) != 0) {
+        snprintf(why, cap, "cannot find libseep.so: /proc/self/exe: %s", strerror(errno));
+        return -1;
+    }
+    if (run_find_companion("libseep.so", path) != 0) {
+        snprintf(why, cap, "cannot find libseep.so: neither in %s nor in %s/../lib/seep; install it there", self, self);
+        return -1;
+    }
+    if (strpbrk(path, " :")) {
+        snprintf(why, cap, "cannot preload %s: LD_PRELOAD knows no spaces and colons in names; install seep elsewhere",
+                 path);
+        return -1;
+    }
+    return 0;
 }
 
 int run_trace_path(const struct run_options *options, const char *program, pid_t pid, char path[PATH_MAX]) {

@@ -24,6 +24,9 @@ struct run_options {
  * caller frees it. */
 char *run_environment_option(const char *key);
 
+/* Find one of seep's own files: beside this executable, else in ../lib/seep. Returns 0, or -1 with errno set. */
+MUST_CHECK int run_find_companion(const char *name, char path[PATH_MAX]);
+
 /* Find libseep.so: beside this executable, else in ../lib/seep.
  *
  * why      receives the reason if it cannot be preloaded, and what to do: a message

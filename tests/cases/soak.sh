@@ -168,3 +168,39 @@ case_full_disk_in_a_fold() { # 300 s
     [ "$(json report.json .trace.lost_events)" = 0 ] || fail "events were lost"
     python3 "$LIB/compare_books.py" books report.json --module random_threads || fail "the report is wrong"
 }
+
+# 200 times, at any moment: the program, its collector, or both; small rings and large ones, threads and processes.
+case_resumed() { # 3600 s
+    # shellcheck source=/dev/null
+    . "$ROOT/tests/cases/resume.sh"
+    local i program ring pause
+    for i in $(seq 200); do
+        rm -f oracle a.seep
+        ring=$((i / 4 % 3))
+        case $((i % 4)) in
+        0) program="killed oracle" pause= ;;
+        1) program="killed_many oracle 1 $((1 + RANDOM % 6))" pause= ;;
+        2) program="killed_many oracle $((2 + RANDOM % 5)) $((1 + RANDOM % 2))" pause= ;;
+        *) program="killed_many oracle 1 $((1 + RANDOM % 6))" pause=3000 ;;
+        esac
+        # shellcheck disable=SC2086 # words
+        traced a.seep "$(printf '%s' :ring= && set -- 256K 2M 64M && shift $ring && echo "$1")" "$TARGETS"/$program $pause
+        let_work oracle "$(moment 1000)"
+        if [ -n "$pause" ]; then # the collector alone, some times; small rings may not hold what comes meanwhile
+            for _ in 1 2 3; do
+                kill_collector
+                "$SEEP" info a.seep >info.txt 2>info.err
+                sleep "$(moment 300)"
+            done
+        fi
+        if [ $((RANDOM % 3)) = 0 ]; then
+            kill -KILL -- "-$traced"
+            gone "$traced" 5
+            wait_trace a.seep
+        else
+            kill_all
+        fi
+        has_all a.seep oracle || fail "run $i: $program $pause, ring $ring"
+        nothing_is_left a.seep
+    done
+}

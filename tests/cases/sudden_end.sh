@@ -138,16 +138,3 @@ case_read_while_running() {
     gone "$pid" 5
     agrees_with_oracle a.seep oracle
 }
-
-case_both_killed() {
-    # Program and collector die at once, as with a container: what is in the ring file must still be found.
-    background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep "$TARGETS/killed" oracle
-    pid=$background_pid
-    let_work oracle 0.5
-    find_collector
-    kill -KILL "$pid" "$collector"
-    gone "$pid" 5
-    "$SEEP" report --format json a.seep >report.json 2>err || fail "no report: $(cat err)"
-    [ "$(json report.json .totals.allocations)" -gt 1000 ] || fail "nothing in it"
-    [ "$(json report.json .trace.complete)" = false ] || fail "complete?"
-}

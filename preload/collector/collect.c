@@ -20,6 +20,7 @@ enum {
     BLOCK_SOME_NS = 100 * NS_PER_MS,
     BLOCK_MOST_NS = 1000 * NS_PER_MS, /* and at the latest after this: small blocks cost bytes, late ones an audience */
     STRETCH_BLOCKS = 32,              /* from checkpoint to checkpoint: FORMAT.md's most */
+    COMMIT_BLOCKS = 4, /* full file blocks to a commit: what is touched again and again is told of once */
     EXEC_CHECK_NS = 20 * NS_PER_MS,
     JOIN_WAIT_NS = 1000 * NS_PER_MS, /* how long a process that has ended is kept for what it became by exec */
     CATCH_UP_NS = 20 * NS_PER_MS,    /* as fine as that is the order between processes when what has gathered is read */
@@ -53,6 +54,8 @@ int collector_init(struct collector *c, const struct ring_map *ring, int fd, con
     encoder_init(&c->encoder);
     matcher_space_init(&c->matchers);
     fold_init(&c->fold, place, &c->writer, &c->matchers, ring->header->sample_bytes);
+    c->fold.before_move = commit_move;
+    c->fold.context = c;
     newcomers_start(c, newcomers_add(c, ring, NULL, watched_pid));
     c->must_checkpoint = true;
     return 0;
@@ -125,7 +128,9 @@ static void flush_events(struct collector *c) {
         c->n_stretch_blocks = is_checkpoint ? 1 : c->n_stretch_blocks + 1;
         c->must_checkpoint = c->n_stretch_blocks >= STRETCH_BLOCKS;
     }
-    c->must_checkpoint = fold_end_block(&c->fold, e, c->n_unwritten, c->records.ready.n != 0) || c->must_checkpoint;
+    bool is_boundary = fold_end_block(&c->fold, e, c->n_unwritten, c->records.ready.n != 0);
+    c->must_checkpoint = is_boundary || c->must_checkpoint;
+    c->must_commit = is_boundary || c->must_commit;
     encoder_begin_block(e, c->must_checkpoint);
 }
 
@@ -169,6 +174,16 @@ static void renew(struct collector *c) {
     }
 }
 
+/* A block is full, or chunks of the target have to go back. */
+static void flush_full(struct collector *c, const struct target *t, bool is_dead) {
+    bool is_urgent = commit_is_urgent(c, t, false);
+    gather_records(c, is_dead ? t : NULL);
+    collector_write(c);
+    if (is_urgent || c->must_commit || ++c->n_uncommitted_blocks >= COMMIT_BLOCKS) {
+        commit(c);
+    }
+}
+
 /* Merge and encode everything of a target that is below the watermark. Returns the number of events. */
 static uint64_t drain(struct collector *c, struct target *t, bool is_dead) {
     uint64_t n = 0;
@@ -179,8 +194,7 @@ static uint64_t drain(struct collector *c, struct target *t, bool is_dead) {
         commit_passed(c, t);
         n += t->merge.n;
         if (c->encoder.n_events >= BLOCK_EVENTS || encoder_is_full(&c->encoder) || commit_is_urgent(c, t, false)) {
-            gather_records(c, is_dead ? t : NULL);
-            collector_flush(c);
+            flush_full(c, t, is_dead);
             journal_ops_target(&c->matchers.ops, t->id);
             renew(c);
         }

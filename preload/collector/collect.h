@@ -53,6 +53,8 @@ struct collector {
     struct renewal renewal;
 
     struct journal journal;
+    uint32_t n_uncommitted_blocks; /* full ones */
+    bool must_commit;
     uint32_t n_committed_threads;
     uint64_t committed_inode; /* of the trace */
     size_t n_committed_index; /* bytes */

@@ -25,7 +25,8 @@ enum {
 uint32_t commit_record_bytes(void) {
     return (uint32_t)(sizeof(struct commit_newcomer) + sizeof(struct info_added) + sizeof(struct stack_added) +
                       sizeof(struct thread_facts) + sizeof(struct commit_target) + sizeof(struct commit_fork) +
-                      sizeof(struct window_event) + sizeof(struct commit_slot) + sizeof(struct commit_state));
+                      sizeof(struct window_event) + sizeof(struct commit_slot) + sizeof(struct commit_state) +
+                      sizeof(struct commit_move));
 }
 
 static bool is_kept(const struct collector *c) {
@@ -391,7 +392,29 @@ void commit(struct collector *c) {
     if (c->journal.path) {
         write_group(c);
     }
+    c->n_uncommitted_blocks = 0;
+    c->must_commit = false;
+    fold_committed(&c->fold);
     release(c);
+}
+
+void commit_move(void *context, const struct trace_writer *to, const struct fold_boundary *boundary) {
+    struct collector *c = context;
+    struct stat st = {0};
+    if (!is_kept(c)) {
+        return;
+    }
+    fstat(to->fd, &st);
+    struct commit_move move = {.device = st.st_dev,
+                               .inode = st.st_ino,
+                               .boundary_off = boundary->off,
+                               .moved_by = to->end_off - c->writer.end_off,
+                               .n_unwritten = boundary->n_unwritten};
+    journal_begin(&c->journal, false);
+    journal_add(&c->journal, COMMIT_MOVE, 0, &move, sizeof move);
+    if (journal_end(&c->journal) != 0) {
+        note_no_journal(c, errno);
+    }
 }
 
 void commit_begin(struct collector *c, const char *path) {
@@ -427,7 +450,8 @@ bool commit_is_urgent(const struct collector *c, const struct target *t, bool is
     return n > t->ring.cap_chunks / HELD_SHARE || (is_full && (is_drained || n > t->ring.cap_chunks / HELD_FULL_SHARE));
 }
 
-/* Rings of processes that were killed before they had joined: there is nothing in them, and nobody else knows of them. */
+/* Rings of processes that were killed before they had joined, in which there is nothing, or that a killed collector had no time to remove: nobody
+ * else knows of them. */
 static void remove_orphans(const char *ring_base) {
     const char *slash = strrchr(ring_base, '/'), *name = slash ? slash + 1 : ring_base;
     char *folder = strndup(ring_base, slash ? (size_t)(slash - ring_base) + 1 : 0);
@@ -449,16 +473,20 @@ static void remove_orphans(const char *ring_base) {
 }
 
 void commit_end(struct collector *c) {
-    if (c->journal.path) {
-        journal_drop(&c->journal);
-    }
     for (uint32_t i = 0; i < c->n_targets; i++) {
         if (c->targets[i]->ring_path) {
             unlink(c->targets[i]->ring_path);
         }
     }
     remove_gone(c);
-    if (c->journal.path && c->ring_base) {
-        remove_orphans(c->ring_base);
+    if (c->journal.path) {
+        commit_clean(&c->journal, c->ring_base);
     }
+}
+
+void commit_clean(struct journal *journal, const char *ring_base) {
+    if (ring_base) {
+        remove_orphans(ring_base);
+    }
+    journal_drop(journal); /* last: by it those that were not removed are found */
 }

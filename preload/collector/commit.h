@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 struct collector;
+struct fold_boundary;
+struct journal;
+struct trace_writer;
 struct target;
 struct ring_join;
 
@@ -36,8 +39,14 @@ bool commit_is_urgent(const struct collector *c, const struct target *t, bool is
 /* A target is about to be removed, and its ring by the next commit. */
 void commit_gone(struct collector *c, struct target *t);
 
-/* The trace is complete: remove the journal and the rings. */
+/* A folded file, `to`, is about to take the trace's place: until the next commit, which names it, the trace may be either. context: the collector */
+void commit_move(void *context, const struct trace_writer *to, const struct fold_boundary *boundary);
+
+/* The trace is complete: remove the rings, and then the journal. */
 void commit_end(struct collector *c);
+
+/* The same, of a collector that was killed in the middle of it: all rings that lie beside the trace. */
+void commit_clean(struct journal *journal, const char *ring_base);
 
 /* The sizes of all structs that are written, added up. */
 uint32_t commit_record_bytes(void);

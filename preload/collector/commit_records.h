@@ -30,7 +30,8 @@ enum commit_record {
     COMMIT_RECORDS = 11, /* bytes: records that could not be written to the trace */
     COMMIT_FORKS = 13,   /* struct commit_fork of the target, for each copy that is kept for a child */
     COMMIT_WINDOW = 14,  /* struct window_event of the target, since the first of these forks */
-    COMMIT_STATE = 12,   /* struct commit_state; last in each group but those of newcomers */
+    COMMIT_STATE = 12,   /* struct commit_state; last in each group but those of newcomers and moves */
+    COMMIT_MOVE = 15,    /* struct commit_move */
 };
 
 struct commit_newcomer {
@@ -75,6 +76,13 @@ struct commit_slot {
 struct commit_fork {
     uint32_t serial, window_from;
     uint64_t mark, until;
+};
+
+/* Another file may be the trace from here on: what was behind boundary_off is `moved_by` further behind in it. */
+struct commit_move {
+    uint64_t device, inode;
+    uint64_t boundary_off, moved_by; /* the latter modulo 2^64: mostly to the front */
+    uint64_t n_unwritten;            /* events that are in it now */
 };
 
 struct commit_state {

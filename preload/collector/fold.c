@@ -94,7 +94,7 @@ bool fold_end_block(struct fold *f, const struct encoder *e, uint64_t n_unwritte
 
 static bool is_due(const struct fold *f) {
     uint64_t end_off = f->from.writer->end_off;
-    return f->boundary.off != 0 && end_off >= trigger_bytes(f) && end_off >= f->retry_off;
+    return f->boundary.is_committed && end_off >= trigger_bytes(f) && end_off >= f->retry_off;
 }
 
 /* ---- the new file ---- */
@@ -234,15 +234,22 @@ static int step_totals(struct fold *f) {
 
 /* Take the trace's place. */
 static int complete(struct fold *f) {
-    if (!is_in_place(f) || renameat(f->place.dir_fd, f->name, f->place.dir_fd, f->place.name) != 0) {
+    if (!is_in_place(f)) {
+        return -1;
+    }
+    if (f->before_move) {
+        f->before_move(f->context, &f->to, &f->boundary);
+    }
+    if (renameat(f->place.dir_fd, f->name, f->place.dir_fd, f->place.name) != 0) {
         return -1;
     }
     int before = f->from.writer->fd;
     f->folded_bytes = f->to.end_off - (f->from.writer->end_off - f->boundary.off);
-    trace_writer_move(f->from.writer, &f->to, f->boundary.off);
+    trace_writer_move(f->from.writer, f->to.fd, f->to.end_off, f->boundary.off);
     f->to.fd = -1; /* the trace's now */
     close(before);
     f->boundary.off = 0;
+    f->boundary.is_committed = false;
     f->retry_off = 0;
     drop(f);
     return 0;

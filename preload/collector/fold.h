@@ -47,6 +47,7 @@ struct fold_boundary {
     uint64_t off; /* 0 = there is none */
     uint32_t n_infos, n_stacks;
     uint64_t n_unwritten; /* events before that the file lacks: the totals have them */
+    bool is_committed;    /* all that is before it; no fold begins earlier (commit_move()) */
     struct trace_records totals;
 };
 
@@ -72,6 +73,9 @@ struct fold {
     uint32_t id;           /* of the next definition */
     uint64_t appended_off; /* where the file ended at the last step */
 
+    void (*before_move)(void *context, const struct trace_writer *to, const struct fold_boundary *boundary); /* NULL = nothing is called */
+    void *context;
+
     uint64_t n_failed; /* folds */
     int failed_errno;  /* why, lately */
     uint64_t retry_off;
@@ -88,6 +92,11 @@ void fold_free(struct fold *f);
 /* An EVENTS block, still in the encoder, has been appended, or could not be. n_unwritten: events so far that are not in the file; has_records: some wait that
  * later events need. Returns whether the boundary is behind it: then the next block has to be a checkpoint. */
 bool fold_end_block(struct fold *f, const struct encoder *e, uint64_t n_unwritten, bool has_records);
+
+/* All that has been appended so far is committed. */
+static inline void fold_committed(struct fold *f) {
+    f->boundary.is_committed = f->boundary.off != 0;
+}
 
 /* Do a piece of what is to be done. Returns how many of the unwritten events are in the totals now: not 0 only when a fold has been completed. */
 uint64_t fold_step(struct fold *f);

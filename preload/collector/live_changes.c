@@ -51,9 +51,9 @@ static void tell_leaf(const struct live_map *map, struct journal_ops *ops, uint3
 void live_map_tell_changes(struct live_map *map) {
     for (uint32_t i = 0; i < map->n_touched; i++) {
         struct live_leaf_state *state = &map->states[map->touched_leaves[i]];
-        if (state->touched != 0) { /* else it has been given back, or stands here twice */
-            tell_leaf(map, map->ops, map->touched_leaves[i], state->touched);
-            state->touched = 0;
+        if (live_leaf_touched(state) != 0) { /* else it has been given back, or stands here twice */
+            tell_leaf(map, map->ops, map->touched_leaves[i], live_leaf_touched(state));
+            state->counts = live_leaf_alive(state);
         }
     }
     map->n_touched = 0;
@@ -61,8 +61,9 @@ void live_map_tell_changes(struct live_map *map) {
 
 void live_map_tell_all(struct live_map *map, struct journal_ops *ops) {
     for (uint32_t leaf = 1; leaf < map->n_leaves; leaf++) {
-        map->states[leaf].touched = 0;
-        if (map->states[leaf].n_alive != 0) {
+        struct live_leaf_state *state = &map->states[leaf];
+        state->counts = live_leaf_alive(state);
+        if (state->counts != 0) {
             tell_leaf(map, ops, leaf, UINT32_MAX);
         }
     }
@@ -84,7 +85,6 @@ void live_map_clear_page(struct live_map *map, uint64_t page) {
     uint32_t leaf = leaf_of_page(map, page);
     if (leaf != 0) {
         memset(live_map_place(map, leaf, 0), 0, LIVE_LEAF_SLOTS * sizeof(struct live_block));
-        map->states[leaf].n_alive = 0;
         live_map_leaf_release(map, leaf);
     }
 }
@@ -107,10 +107,11 @@ int live_map_take_lines(struct live_map *map, uint64_t page, uint32_t lines, con
     }
     uint32_t leaf = leaf_of_page(map, page);
     leaf = leaf ? leaf : live_map_leaf_new(map, page);
+    uint32_t n_alive = live_leaf_alive(&map->states[leaf]);
     for (; lines != 0; lines &= lines - 1, line_at++) {
         struct live_block *line = live_map_place(map, leaf, 0) + __builtin_ctz(lines) * LIVE_LINE_SLOTS;
         uint8_t mask = (uint8_t)(words[line_at / MASKS_PER_WORD] >> line_at % MASKS_PER_WORD * 8);
-        map->states[leaf].n_alive -= count_line(line);
+        n_alive -= count_line(line);
         memset(line, 0, LIVE_LINE_SLOTS * sizeof *line);
         for (; mask != 0; mask &= (uint8_t)(mask - 1)) {
             struct live_block block = {0};
@@ -121,10 +122,11 @@ int live_map_take_lines(struct live_map *map, uint64_t page, uint32_t lines, con
                 return -1;
             }
             line[__builtin_ctz(mask)] = block;
-            map->states[leaf].n_alive++;
+            n_alive++;
         }
     }
-    if (map->states[leaf].n_alive == 0) {
+    map->states[leaf].counts = n_alive;
+    if (n_alive == 0) {
         live_map_leaf_release(map, leaf);
     }
     return (int)at;

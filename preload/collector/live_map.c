@@ -95,7 +95,7 @@ void live_map_leaf_release(struct live_map *map, uint32_t leaf) {
     if (map->ops) {
         journal_op_word(map->ops, JOURNAL_OP_CLEAR, 0, state->page);
     }
-    state->touched = 0;
+    state->counts = 0;
     state->next_free = map->free_leaf;
     map->free_leaf = leaf;
 }
@@ -127,7 +127,7 @@ struct live_block live_map_take_other(struct live_map *map, uint64_t address) {
 void live_map_each_place(struct live_map *map, void (*visit)(void *context, struct live_block *block), void *context) {
     for (uint32_t leaf = 1; leaf < map->n_leaves; leaf++) {
         struct live_block *places = live_map_place(map, leaf, 0);
-        uint32_t n_left = map->states[leaf].n_alive;
+        uint32_t n_left = live_leaf_alive(&map->states[leaf]);
         for (uint32_t i = 0; n_left != 0 && i < LIVE_LEAF_SLOTS; i++) {
             if (places[i].info != 0) {
                 visit(context, &places[i]);
@@ -165,11 +165,11 @@ uint64_t live_map_memory(const struct live_map *map) {
 void live_map_copy(struct live_map *to, const struct live_map *from) {
     live_map_init(to, true);
     for (uint32_t leaf = 1; leaf < from->n_leaves; leaf++) {
-        if (from->states[leaf].n_alive == 0) {
+        if (live_leaf_alive(&from->states[leaf]) == 0) {
             continue;
         }
         uint32_t made = live_map_leaf_new(to, from->states[leaf].page);
-        to->states[made].n_alive = from->states[leaf].n_alive;
+        to->states[made].counts = live_leaf_alive(&from->states[leaf]);
         memcpy(live_map_place(to, made, 0), live_map_place(from, leaf, 0), leaf_bytes);
     }
     for (uint64_t i = 0; from->others.n != 0 && i < (uint64_t)1 << from->others.bits; i++) {

@@ -31,13 +31,13 @@ enum {
     LIVE_LARGE_BYTES = 4096, /* blocks from this size on are kept in the hash */
     LIVE_FILTER_BITS = 14,
     LIVE_LINE_SLOTS = 8, /* places in a cache line of a leaf */
+    LIVE_LINES_SHIFT = 32,
 };
 
 static_assert(LIVE_LEAF_SLOTS / LIVE_LINE_SLOTS <= 32, "a bit for each line");
 
 struct live_leaf_state {
-    uint32_t n_alive;
-    uint32_t touched; /* lines, a bit each, since the last live_map_tell_changes() */
+    uint64_t counts; /* n_alive; above LIVE_LINES_SHIFT a bit for each line touched since the last live_map_tell_changes() */
     union {
         uint64_t page;
         uint64_t next_free; /* leaf id while on the free list */
@@ -122,14 +122,25 @@ ALWAYS_INLINE void live_map_prefetch(const struct live_map *map, uint64_t addres
     }
 }
 
-/* The line of that address will change. */
-ALWAYS_INLINE void live_map_touch(struct live_map *map, uint32_t leaf, uint64_t address) {
+ALWAYS_INLINE uint32_t live_leaf_alive(const struct live_leaf_state *state) {
+    return (uint32_t)state->counts;
+}
+
+ALWAYS_INLINE uint32_t live_leaf_touched(const struct live_leaf_state *state) {
+    return (uint32_t)(state->counts >> LIVE_LINES_SHIFT);
+}
+
+/* The place of that address has changed, and with it the number of blocks. Returns how many are alive now. One word for both: six instructions. */
+ALWAYS_INLINE uint32_t live_map_touch(struct live_map *map, uint32_t leaf, uint64_t address, int change) {
     enum { LINE_SHIFT = LIVE_GRANULE_SHIFT + 3, LINE_MASK = LIVE_LEAF_SLOTS / LIVE_LINE_SLOTS - 1 };
     struct live_leaf_state *state = &map->states[leaf];
-    if (UNLIKELY(state->touched == 0)) {
+    uint64_t counts = state->counts;
+    if (UNLIKELY(counts >> LIVE_LINES_SHIFT == 0)) {
         live_map_note_leaf(map, leaf);
     }
-    state->touched |= 1u << ((address >> LINE_SHIFT) & LINE_MASK);
+    counts = (counts + (uint64_t)(int64_t)change) | 1ull << (LIVE_LINES_SHIFT | (address >> LINE_SHIFT & LINE_MASK));
+    state->counts = counts;
+    return (uint32_t)counts;
 }
 
 /* Take the block at the address out of the map. Returns it, or {0} if none is alive there. */
@@ -141,8 +152,7 @@ ALWAYS_INLINE struct live_block live_map_take(struct live_map *map, uint64_t add
         return live_map_take_other(map, address);
     }
     *place = (struct live_block){0};
-    live_map_touch(map, leaf, address);
-    if (UNLIKELY(--map->states[leaf].n_alive == 0)) {
+    if (UNLIKELY(live_map_touch(map, leaf, address, -1) == 0)) {
         live_map_leaf_release(map, leaf);
     }
     return block;
@@ -161,12 +171,9 @@ ALWAYS_INLINE struct live_block live_map_put(struct live_map *map, uint64_t addr
     struct live_block *place = live_map_place(map, leaf, address);
     struct live_block before = *place;
     *place = block;
-    live_map_touch(map, leaf, address);
-    if (LIKELY(before.info == 0)) {
-        map->states[leaf].n_alive++;
-        if (UNLIKELY(map->others_by_page[live_map_filter_index(address)] != 0)) {
-            return live_map_take_other(map, address);
-        }
+    live_map_touch(map, leaf, address, before.info == 0);
+    if (UNLIKELY(before.info == 0 && map->others_by_page[live_map_filter_index(address)] != 0)) {
+        return live_map_take_other(map, address);
     }
     return before;
 }

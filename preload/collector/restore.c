@@ -21,6 +21,7 @@ struct restoring {
     struct collector *c;
     struct restored_all all;
     struct commit_state state;
+    struct commit_move move; /* since then; n/a where inode is 0 */
     bool has_state;
     struct byte_buf stacks; /* struct stack_added, for the end */
     struct byte_buf infos;  /* struct info_added */
@@ -178,7 +179,16 @@ static bool take_state(struct restoring *r, const struct journal_content *conten
     }
     memcpy(&r->state, content->bytes, sizeof r->state);
     r->has_state = true;
+    r->move = (struct commit_move){0};
     r->c->records.ready.n = 0; /* those that were pending before have been written, or are told anew */
+    return true;
+}
+
+static bool take_move(struct restoring *r, const struct journal_content *content) {
+    if (content->n != sizeof r->move) {
+        return false;
+    }
+    memcpy(&r->move, content->bytes, sizeof r->move);
     return true;
 }
 
@@ -215,6 +225,8 @@ static bool take_record(struct restoring *r, const struct journal_content *conte
         return true;
     case COMMIT_STATE:
         return take_state(r, content);
+    case COMMIT_MOVE:
+        return take_move(r, content);
     default:
         return false;
     }
@@ -235,16 +247,19 @@ static int take_shared(struct restoring *r) {
         snprintf(r->why, JOURNAL_WHY_BYTES, "%s", strerror(errno));
         return -1;
     }
-    if (st.st_dev != s->trace_device || st.st_ino != s->trace_inode) {
+    bool is_moved = r->move.inode != 0 && st.st_dev == r->move.device && st.st_ino == r->move.inode;
+    if (!is_moved && (st.st_dev != s->trace_device || st.st_ino != s->trace_inode)) {
         snprintf(r->why, JOURNAL_WHY_BYTES, "it belongs to another file: the trace is a copy, or has been replaced");
         return -1;
     }
-    if ((uint64_t)st.st_size < s->trace_bytes || s->trace_bytes < TRACE_HEADER_BYTES) {
+    uint64_t trace_bytes = s->trace_bytes + (is_moved ? r->move.moved_by : 0);
+    if ((uint64_t)st.st_size < trace_bytes || trace_bytes < TRACE_HEADER_BYTES) {
         snprintf(r->why, JOURNAL_WHY_BYTES, "the trace has been cut since");
         return -1;
     }
     if (!is_clock_ok(s) || s->n_infos != c->matchers.infos.n || s->n_threads != c->threads.n ||
         s->n_announced > s->n_threads || s->n_renamed > s->n_announced || s->first_event > INT64_MAX ||
+        s->n_checkpoints > c->writer.index.n || (is_moved && s->trace_bytes < r->move.boundary_off) ||
         s->clock_ms > INT64_MAX / 1000000) {
         return damaged(r);
     }
@@ -274,6 +289,11 @@ static int take_shared(struct restoring *r) {
     c->left_mono_ns = s->mono_ns;
     c->left_limit_bytes = s->limit_bytes;
     c->must_checkpoint = true;
+    c->writer.end_off = s->trace_bytes;
+    if (is_moved) {
+        trace_writer_move(&c->writer, r->given->trace_fd, trace_bytes, r->move.boundary_off);
+        c->n_unwritten -= r->move.n_unwritten < c->n_unwritten ? r->move.n_unwritten : c->n_unwritten;
+    }
     return 0;
 }
 
@@ -396,6 +416,5 @@ int restore(struct collector *c, const struct journal_read *journal, const struc
     byte_buf_free(&r.infos);
     byte_buf_free(&r.stacks);
     byte_buf_free(&pending);
-    c->writer.end_off = result >= 0 ? r.state.trace_bytes : 0;
     return result;
 }

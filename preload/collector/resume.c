@@ -108,10 +108,22 @@ static void take_over_rings(struct collector *c) {
     }
 }
 
+/* All that was left to do is to tidy up. */
+static int clean(void) {
+    struct journal journal;
+    journal_init(&journal, journal_path);
+    commit_clean(&journal, trace_path);
+    journal_free(&journal);
+    return EXIT_SUCCESS;
+}
+
 /* Read what has gathered; answer; go on to the end. */
 static int work(const struct options *o, int answer_fd) {
     struct restore_given given = {.is_dead = o->is_dead, .trace_fd = open_trace()};
     given.ring_base = trace_path;
+    if (access(journal_path, F_OK) == 0 && trace_is_complete(given.trace_fd)) {
+        return clean();
+    }
     memory_on_failure(tell_no_memory);
     int n_alive = restore_all(&given);
     struct collector *c = &collector;

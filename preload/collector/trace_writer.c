@@ -2,6 +2,7 @@
 #include "trace_writer.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "trace_format.h"
@@ -188,8 +189,8 @@ int trace_writer_copy(struct trace_writer *w, int from, uint64_t off, uint64_t n
     return 0;
 }
 
-void trace_writer_move(struct trace_writer *w, const struct trace_writer *to, uint64_t first_off) {
-    uint64_t off = 0, ms = 0, event = 0, n_left = w->n_checkpoints, moved_by = to->end_off - w->end_off;
+void trace_writer_move(struct trace_writer *w, int fd, uint64_t end_off, uint64_t first_off) {
+    uint64_t off = 0, ms = 0, event = 0, n_left = w->n_checkpoints, moved_by = end_off - w->end_off;
     struct byte_reader in = byte_reader_over(w->index.bytes, w->index.n);
     struct byte_buf index = {0};
     while (n_left > 0 && off < first_off) {
@@ -210,8 +211,8 @@ void trace_writer_move(struct trace_writer *w, const struct trace_writer *to, ui
     w->last_off = n_left > 0 ? w->last_off + moved_by : 0;
     w->last_ms = n_left > 0 ? w->last_ms : 0;
     w->last_event = n_left > 0 ? w->last_event : 0;
-    w->fd = to->fd;
-    w->end_off = to->end_off;
+    w->fd = fd;
+    w->end_off = end_off;
 }
 
 int trace_writer_index(struct trace_writer *w) {
@@ -221,4 +222,24 @@ int trace_writer_index(struct trace_writer *w) {
     int result = block_write(w, TRACE_BLOCK_INDEX, content.bytes, content.n);
     byte_buf_free(&content);
     return result;
+}
+
+static uint32_t get_u32(const uint8_t *p) {
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+bool trace_is_complete(int fd) {
+    uint8_t h[TRACE_BLOCK_HEADER_BYTES] = {0};
+    uint64_t off = TRACE_HEADER_BYTES;
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return false;
+    }
+    while (off < (uint64_t)st.st_size) {
+        if (pread(fd, h, sizeof h, (off_t)off) != sizeof h || get_u32(h) != TRACE_BLOCK_MAGIC) {
+            return false;
+        }
+        off += sizeof h + get_u32(h + 12);
+    }
+    return off == (uint64_t)st.st_size && h[4] == TRACE_BLOCK_INDEX;
 }

@@ -54,9 +54,12 @@ int trace_writer_events(struct trace_writer *w, struct encoder *e, struct byte_b
 /* Append n bytes, whole file blocks, of another file from `off` on. Returns 0, or -1 with errno set: the file ends as before. */
 int trace_writer_copy(struct trace_writer *w, int from, uint64_t off, uint64_t n) MUST_CHECK;
 
-/* Go on in `to`, a file that has everything from first_off on as well, as its last bytes: the index is made to fit.
- * Memory   the descriptor before is the caller's; `to` keeps what trace_writer_free() frees */
-void trace_writer_move(struct trace_writer *w, const struct trace_writer *to, uint64_t first_off);
+/* Go on in fd, a file of end_off bytes that has everything from first_off on as well, as its last bytes: the index is made to fit.
+ * Memory   the descriptor before is the caller's */
+void trace_writer_move(struct trace_writer *w, int fd, uint64_t end_off, uint64_t first_off);
+
+/* Whether the file ends with an INDEX block: then nothing is missing. */
+bool trace_is_complete(int fd);
 
 /* Append the INDEX block, which says that the file is complete. Returns 0 or -1. */
 int trace_writer_index(struct trace_writer *w) MUST_CHECK;

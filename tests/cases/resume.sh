@@ -51,6 +51,21 @@ kill_all() {
     done
 }
 
+# kill_collector_at CALL [N] [COMMAND…]: behind the Nth such call from now on; COMMAND is run when it is watched.
+kill_collector_at() {
+    local call=$1 n=${2:-1} status=0
+    shift 2 || shift
+    find_collector
+    "$TARGETS/kill_at" "$collector" "$call" "$n" >attached 2>&1 &
+    killer=$!
+    later 10 test -s attached
+    "$@"
+    wait $killer || status=$?
+    [ $status != 77 ] || skip "other processes may not be traced here"
+    [ $status = 0 ] || fail "it was not killed at $call $n: $status, $(cat attached)"
+    gone "$collector" 5
+}
+
 nothing_is_left() { # TRACE: no rings, no state
     local n=100
     while [ -n "$(find . -name "$1.*")" ]; do
@@ -102,6 +117,63 @@ case_killed_again_and_again() { # 60 s
         gone "$traced" 5
         wait_trace a.seep
         has_all a.seep oracle
+        nothing_is_left a.seep
+    done
+}
+
+# Between two commits of a journal, and of a folded trace: each system call is a moment at which a file has changed and the next has not.
+case_killed_behind_a_call() { # 120 s
+    local call n
+    for call in pwrite rename; do
+        for n in 1 2 3 8; do
+            rm -f oracle a.seep
+            traced a.seep :ring=256K:limit=1M "$TARGETS/killed_many" oracle 1 2
+            let_work oracle 0.1
+            kill_collector_at $call $n
+            kill -KILL "$traced"
+            gone "$traced" 5
+            has_all a.seep oracle
+            nothing_is_left a.seep
+        done
+    done
+}
+
+# The folded file has the trace's name, and no commit says so yet.
+case_killed_behind_a_fold() { # 120 s
+    local n
+    for n in 1 2 3; do
+        rm -f oracle a.seep
+        traced a.seep :limit=1M "$TARGETS/killed_many" oracle 1 3
+        let_work oracle 0.1
+        kill_collector_at renameat $n
+        if [ $n = 2 ]; then # another one goes on
+            "$SEEP" info a.seep >info.txt 2>info.err
+            says_resumed info.err
+            let_work oracle 0.2
+        fi
+        kill -KILL "$traced"
+        gone "$traced" 5
+        wait_trace a.seep
+        has_all a.seep oracle
+        [ "$(json report.json .trace.folded.events)" -gt 1000 ] || fail "nothing has been folded"
+        nothing_is_left a.seep
+    done
+}
+
+# The trace is complete: what is left to do is to tidy up.
+case_killed_at_the_end() {
+    local call
+    for call in unlink unlinkat; do
+        rm -f oracle a.seep
+        traced a.seep '' "$TARGETS/killed_many" oracle 1 2 2000
+        let_work oracle 0.1
+        : >"a.seep.ring-1-1" # of a process that was killed before it had joined
+        kill_collector_at $call 1 kill -KILL "$traced"
+        [ -s a.seep.state ] || fail "the state went first: $(ls)"
+        report_json a.seep >report.json 2>report.err
+        says_resumed report.err
+        has_all a.seep oracle
+        [ "$(json report.json '.trace.notes | length')" = 0 ] || fail "$(json report.json .trace.notes)"
         nothing_is_left a.seep
     done
 }

@@ -20,7 +20,7 @@ enum {
     BLOCK_SOME_NS = 100 * NS_PER_MS,
     BLOCK_MOST_NS = 1000 * NS_PER_MS, /* and at the latest after this: small blocks cost bytes, late ones an audience */
     STRETCH_BLOCKS = 32,              /* from checkpoint to checkpoint: FORMAT.md's most */
-    COMMIT_BLOCKS = 4, /* full file blocks to a commit: what is touched again and again is told of once */
+    COMMIT_BLOCKS = 4,                /* full file blocks to a commit: what is touched again and again is told of once */
     EXEC_CHECK_NS = 20 * NS_PER_MS,
     JOIN_WAIT_NS = 1000 * NS_PER_MS, /* how long a process that has ended is kept for what it became by exec */
     CATCH_UP_NS = 20 * NS_PER_MS,    /* as fine as that is the order between processes when what has gathered is read */

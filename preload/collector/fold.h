@@ -73,7 +73,8 @@ struct fold {
     uint32_t id;           /* of the next definition */
     uint64_t appended_off; /* where the file ended at the last step */
 
-    void (*before_move)(void *context, const struct trace_writer *to, const struct fold_boundary *boundary); /* NULL = nothing is called */
+    void (*before_move)(void *context, const struct trace_writer *to,
+                        const struct fold_boundary *boundary); /* NULL = nothing is called */
     void *context;
 
     uint64_t n_failed; /* folds */

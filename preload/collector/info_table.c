@@ -2,6 +2,7 @@
 #include "info_table.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "token_model.h"
 
@@ -60,7 +61,8 @@ uint32_t info_table_add(struct info_table *t, struct info_entry *at, uint32_t no
     uint32_t id = next_id(t->ids, size_bytes);
     if (t->ids->is_kept) {
         struct info_added added = {.size_bytes = size_bytes, .owner = t->owner, .node = node};
-        byte_buf_append(&t->ids->added, &added, sizeof added);
+        memcpy(byte_buf_reserve(&t->ids->added, sizeof added), &added, sizeof added);
+        t->ids->added.n += sizeof added;
     }
     set(t, at, (struct info_entry){.size_bytes = size_bytes, .node = node, .id = id});
     return id;

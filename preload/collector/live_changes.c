@@ -50,10 +50,15 @@ static void tell_leaf(const struct live_map *map, struct journal_ops *ops, uint3
 
 void live_map_tell_changes(struct live_map *map) {
     for (uint32_t i = 0; i < map->n_touched; i++) {
-        struct live_leaf_state *state = &map->states[map->touched_leaves[i]];
-        if (live_leaf_touched(state) != 0) { /* else it has been given back, or stands here twice */
-            tell_leaf(map, map->ops, map->touched_leaves[i], live_leaf_touched(state));
-            state->counts = live_leaf_alive(state);
+        uint32_t leaf = map->touched_leaves[i];
+        struct live_leaf_state *state = &map->states[leaf];
+        if (state->touched == 0) {
+            continue; /* it has been given back, or stands here twice */
+        }
+        tell_leaf(map, map->ops, leaf, state->touched);
+        state->touched = 0;
+        if (state->n_alive == 0) {
+            live_map_leaf_release(map, leaf);
         }
     }
     map->n_touched = 0;
@@ -62,10 +67,12 @@ void live_map_tell_changes(struct live_map *map) {
 void live_map_tell_all(struct live_map *map, struct journal_ops *ops) {
     for (uint32_t leaf = 1; leaf < map->n_leaves; leaf++) {
         struct live_leaf_state *state = &map->states[leaf];
-        state->counts = live_leaf_alive(state);
-        if (state->counts != 0) {
+        if (state->n_alive != 0) {
             tell_leaf(map, ops, leaf, UINT32_MAX);
+        } else if (state->touched != 0) {
+            live_map_leaf_release(map, leaf); /* those that have been are not touched */
         }
+        state->touched = 0;
     }
     for (uint64_t i = 0; map->others.n != 0 && i < (uint64_t)1 << map->others.bits; i++) {
         const struct address_entry *e = &map->others.entries[i];
@@ -85,6 +92,7 @@ void live_map_clear_page(struct live_map *map, uint64_t page) {
     uint32_t leaf = leaf_of_page(map, page);
     if (leaf != 0) {
         memset(live_map_place(map, leaf, 0), 0, LIVE_LEAF_SLOTS * sizeof(struct live_block));
+        map->states[leaf].n_alive = 0;
         live_map_leaf_release(map, leaf);
     }
 }
@@ -107,7 +115,7 @@ int live_map_take_lines(struct live_map *map, uint64_t page, uint32_t lines, con
     }
     uint32_t leaf = leaf_of_page(map, page);
     leaf = leaf ? leaf : live_map_leaf_new(map, page);
-    uint32_t n_alive = live_leaf_alive(&map->states[leaf]);
+    uint32_t n_alive = map->states[leaf].n_alive;
     for (; lines != 0; lines &= lines - 1, line_at++) {
         struct live_block *line = live_map_place(map, leaf, 0) + __builtin_ctz(lines) * LIVE_LINE_SLOTS;
         uint8_t mask = (uint8_t)(words[line_at / MASKS_PER_WORD] >> line_at % MASKS_PER_WORD * 8);
@@ -125,7 +133,7 @@ int live_map_take_lines(struct live_map *map, uint64_t page, uint32_t lines, con
             n_alive++;
         }
     }
-    map->states[leaf].counts = n_alive;
+    map->states[leaf].n_alive = n_alive;
     if (n_alive == 0) {
         live_map_leaf_release(map, leaf);
     }

@@ -10,6 +10,7 @@ enum {
     ADDRESS_BITS = 47, /* user addresses of x86-64 and aarch64 unless asked for higher ones */
     FIRST_LEAVES = 64,
     FLAT_MAX = 256,
+    EMPTY_MAX = 4096, /* leaves touched between two commits up to which empty ones are kept: 8 MiB */
 };
 
 #define FLAT_PAGES ((uint64_t)1 << (ADDRESS_BITS - LIVE_PAGE_SHIFT))
@@ -92,12 +93,19 @@ void live_map_leaf_release(struct live_map *map, uint32_t leaf) {
     } else {
         address_map_take(&map->far_leaves, state->page);
     }
-    if (map->ops) {
-        journal_op_word(map->ops, JOURNAL_OP_CLEAR, 0, state->page);
-    }
-    state->counts = 0;
+    state->touched = 0;
     state->next_free = map->free_leaf;
     map->free_leaf = leaf;
+}
+
+void live_map_leaf_emptied(struct live_map *map, uint32_t leaf) {
+    if (map->ops && map->ops->is_kept && map->n_touched < EMPTY_MAX) {
+        return; /* its touched lines say that it is empty */
+    }
+    if (map->ops) {
+        journal_op_word(map->ops, JOURNAL_OP_CLEAR, 0, map->states[leaf].page);
+    }
+    live_map_leaf_release(map, leaf);
 }
 
 struct live_block live_map_put_other(struct live_map *map, uint64_t address, struct live_block block) {
@@ -127,7 +135,7 @@ struct live_block live_map_take_other(struct live_map *map, uint64_t address) {
 void live_map_each_place(struct live_map *map, void (*visit)(void *context, struct live_block *block), void *context) {
     for (uint32_t leaf = 1; leaf < map->n_leaves; leaf++) {
         struct live_block *places = live_map_place(map, leaf, 0);
-        uint32_t n_left = live_leaf_alive(&map->states[leaf]);
+        uint32_t n_left = map->states[leaf].n_alive;
         for (uint32_t i = 0; n_left != 0 && i < LIVE_LEAF_SLOTS; i++) {
             if (places[i].info != 0) {
                 visit(context, &places[i]);
@@ -165,11 +173,11 @@ uint64_t live_map_memory(const struct live_map *map) {
 void live_map_copy(struct live_map *to, const struct live_map *from) {
     live_map_init(to, true);
     for (uint32_t leaf = 1; leaf < from->n_leaves; leaf++) {
-        if (live_leaf_alive(&from->states[leaf]) == 0) {
+        if (from->states[leaf].n_alive == 0) {
             continue;
         }
         uint32_t made = live_map_leaf_new(to, from->states[leaf].page);
-        to->states[made].counts = live_leaf_alive(&from->states[leaf]);
+        to->states[made].n_alive = from->states[leaf].n_alive;
         memcpy(live_map_place(to, made, 0), live_map_place(from, leaf, 0), leaf_bytes);
     }
     for (uint64_t i = 0; from->others.n != 0 && i < (uint64_t)1 << from->others.bits; i++) {

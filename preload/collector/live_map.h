@@ -31,13 +31,13 @@ enum {
     LIVE_LARGE_BYTES = 4096, /* blocks from this size on are kept in the hash */
     LIVE_FILTER_BITS = 14,
     LIVE_LINE_SLOTS = 8, /* places in a cache line of a leaf */
-    LIVE_LINES_SHIFT = 32,
 };
 
-static_assert(LIVE_LEAF_SLOTS / LIVE_LINE_SLOTS <= 32, "a bit for each line");
+static_assert(LIVE_LEAF_SLOTS / LIVE_LINE_SLOTS == 32, "a bit for each line");
 
 struct live_leaf_state {
-    uint64_t counts; /* n_alive; above LIVE_LINES_SHIFT a bit for each line touched since the last live_map_tell_changes() */
+    uint32_t n_alive; /* 0 in one that is kept until the next live_map_tell_changes(): it may be wanted again */
+    uint32_t touched; /* lines, a bit each, since the last one */
     union {
         uint64_t page;
         uint64_t next_free; /* leaf id while on the free list */
@@ -92,7 +92,9 @@ struct live_block live_map_find(const struct live_map *map, uint64_t address);
 COLD uint32_t live_map_leaf_slow(const struct live_map *map, uint64_t page);
 COLD uint32_t live_map_leaf_new(struct live_map *map, uint64_t page);
 COLD void live_map_note_leaf(struct live_map *map, uint32_t leaf);
-COLD void live_map_leaf_release(struct live_map *map, uint32_t leaf);
+/* The leaf is empty. */
+COLD void live_map_leaf_emptied(struct live_map *map, uint32_t leaf);
+void live_map_leaf_release(struct live_map *map, uint32_t leaf);
 struct live_block live_map_put_other(struct live_map *map, uint64_t address, struct live_block block);
 struct live_block live_map_take_other(struct live_map *map, uint64_t address);
 
@@ -122,25 +124,15 @@ ALWAYS_INLINE void live_map_prefetch(const struct live_map *map, uint64_t addres
     }
 }
 
-ALWAYS_INLINE uint32_t live_leaf_alive(const struct live_leaf_state *state) {
-    return (uint32_t)state->counts;
-}
-
-ALWAYS_INLINE uint32_t live_leaf_touched(const struct live_leaf_state *state) {
-    return (uint32_t)(state->counts >> LIVE_LINES_SHIFT);
-}
-
-/* The place of that address has changed, and with it the number of blocks. Returns how many are alive now. One word for both: six instructions. */
-ALWAYS_INLINE uint32_t live_map_touch(struct live_map *map, uint32_t leaf, uint64_t address, int change) {
-    enum { LINE_SHIFT = LIVE_GRANULE_SHIFT + 3, LINE_MASK = LIVE_LEAF_SLOTS / LIVE_LINE_SLOTS - 1 };
+/* The line of that address has changed. The form is one that is compiled to a bit operation: this is what the journal costs with each event. */
+ALWAYS_INLINE void live_map_touch(struct live_map *map, uint32_t leaf, uint64_t address) {
+    enum { LINE_SHIFT = LIVE_GRANULE_SHIFT + 3 };
     struct live_leaf_state *state = &map->states[leaf];
-    uint64_t counts = state->counts;
-    if (UNLIKELY(counts >> LIVE_LINES_SHIFT == 0)) {
+    uint32_t touched = state->touched;
+    if (UNLIKELY(touched == 0)) {
         live_map_note_leaf(map, leaf);
     }
-    counts = (counts + (uint64_t)(int64_t)change) | 1ull << (LIVE_LINES_SHIFT | (address >> LINE_SHIFT & LINE_MASK));
-    state->counts = counts;
-    return (uint32_t)counts;
+    state->touched = touched | 1u << ((uint32_t)(address >> LINE_SHIFT) & 31);
 }
 
 /* Take the block at the address out of the map. Returns it, or {0} if none is alive there. */
@@ -152,8 +144,9 @@ ALWAYS_INLINE struct live_block live_map_take(struct live_map *map, uint64_t add
         return live_map_take_other(map, address);
     }
     *place = (struct live_block){0};
-    if (UNLIKELY(live_map_touch(map, leaf, address, -1) == 0)) {
-        live_map_leaf_release(map, leaf);
+    live_map_touch(map, leaf, address);
+    if (UNLIKELY(--map->states[leaf].n_alive == 0)) {
+        live_map_leaf_emptied(map, leaf);
     }
     return block;
 }
@@ -171,9 +164,12 @@ ALWAYS_INLINE struct live_block live_map_put(struct live_map *map, uint64_t addr
     struct live_block *place = live_map_place(map, leaf, address);
     struct live_block before = *place;
     *place = block;
-    live_map_touch(map, leaf, address, before.info == 0);
-    if (UNLIKELY(before.info == 0 && map->others_by_page[live_map_filter_index(address)] != 0)) {
-        return live_map_take_other(map, address);
+    live_map_touch(map, leaf, address);
+    if (LIKELY(before.info == 0)) {
+        map->states[leaf].n_alive++;
+        if (UNLIKELY(map->others_by_page[live_map_filter_index(address)] != 0)) {
+            return live_map_take_other(map, address);
+        }
     }
     return before;
 }

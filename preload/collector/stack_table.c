@@ -1,6 +1,8 @@
 /* stack_table.c - see stack_table.h. */
 #include "stack_table.h"
 
+#include <string.h>
+
 enum {
     FIRST_ENTRIES = 1024,
     DEPTH_MAX = 1 << 20, /* no real stack is as deep: the tree has been overwritten */
@@ -134,7 +136,8 @@ uint32_t stack_table_define(struct stack_table *t, struct encoder *encoder, uint
         t->entries[step->node] = (struct stack_entry){.ip = ip, .stack = id, .is_defined = 1};
         if (t->ids->is_kept) {
             struct stack_added added = {.ip = ip, .owner = t->owner, .node = step->node, .stack = id};
-            byte_buf_append(&t->ids->added, &added, sizeof added);
+            memcpy(byte_buf_reserve(&t->ids->added, sizeof added), &added, sizeof added);
+            t->ids->added.n += sizeof added;
         }
         parent = id;
         parent_ip = ip;

@@ -48,7 +48,4 @@ void commit_end(struct collector *c);
 /* The same, of a collector that was killed in the middle of it: all rings that lie beside the trace. */
 void commit_clean(struct journal *journal, const char *ring_base);
 
-/* The sizes of all structs that are written, added up. */
-uint32_t commit_record_bytes(void);
-
 #endif

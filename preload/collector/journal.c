@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "commit.h"
+#include "commit_groups.h"
 #include "proc_files.h"
 
 enum {

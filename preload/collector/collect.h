@@ -56,8 +56,8 @@ struct collector {
     uint32_t n_uncommitted_blocks; /* full ones */
     bool must_commit;
     uint32_t n_committed_threads;
-    uint64_t committed_inode; /* of the trace */
-    size_t n_committed_index; /* bytes */
+    uint64_t committed_inode;                    /* of the trace */
+    size_t n_committed_index, n_committed_names; /* bytes */
     struct byte_buf commit_slots, commit_ids;
     uint64_t journal_tried_ns;
     uint32_t n_journal_failures; /* one after the other */

@@ -36,6 +36,7 @@ static void forget_changes(struct collector *c) {
     c->matchers.stacks.added.n = 0;
     c->n_committed_threads = c->threads.n;
     c->n_committed_index = c->writer.index.n;
+    c->n_committed_names = c->matchers.stacks.names.text.n;
 }
 
 static void remove_gone(struct collector *c) {

@@ -11,7 +11,7 @@ uint32_t commit_record_bytes(void) {
     return (uint32_t)(sizeof(struct commit_newcomer) + sizeof(struct info_added) + sizeof(struct stack_added) +
                       sizeof(struct thread_facts) + sizeof(struct commit_target) + sizeof(struct commit_fork) +
                       sizeof(struct window_event) + sizeof(struct commit_slot) + sizeof(struct commit_state) +
-                      sizeof(struct commit_move));
+                      sizeof(struct commit_move) + sizeof(struct freed_entry));
 }
 
 /* ---- records ---- */
@@ -131,6 +131,7 @@ static struct commit_state state_of_all(const struct collector *c) {
         .n_renamed = c->threads.n_renamed,
         .n_processes = c->n_processes,
         .next_target = c->n_adopted,
+        .n_names_announced = c->matchers.stacks.names.n_announced,
         .counts = c->counts,
         .limit_bytes = c->fold.place.limit_bytes ? c->fold.place.limit_bytes : c->left_limit_bytes,
         .n_unwritten = c->n_unwritten,
@@ -149,6 +150,15 @@ static struct commit_state state_of_all(const struct collector *c) {
     };
 }
 
+/* Returns how many entries. */
+static uint64_t add_freed(struct collector *c) {
+    struct byte_buf *freed = &c->commit_slots;
+    freed->n = 0;
+    freed_at_each(&c->matchers.freed_at, freed);
+    journal_add(&c->journal, COMMIT_FREED, 0, freed->bytes, freed->n);
+    return freed->n / sizeof(struct freed_entry);
+}
+
 /* What stands at the end of each group. */
 static void add_states(struct collector *c, bool is_whole) {
     uint32_t *ids = (uint32_t *)(void *)byte_buf_reserve(&c->commit_ids, c->n_targets * sizeof *ids);
@@ -157,6 +167,7 @@ static void add_states(struct collector *c, bool is_whole) {
         ids[i] = c->targets[i]->id;
     }
     struct commit_state state = state_of_all(c);
+    state.n_freed = add_freed(c);
     journal_add(&c->journal, COMMIT_TARGETS, 0, ids, c->n_targets * sizeof *ids);
     journal_add(&c->journal, COMMIT_RECORDS, 0, c->records.ready.bytes, c->records.ready.n);
     journal_add(&c->journal, COMMIT_STATE, 0, &state, sizeof state);
@@ -247,6 +258,7 @@ static void add_all_stacks(struct collector *c) {
 }
 
 int commit_write_snapshot(struct collector *c) {
+    struct matcher_space *m = &c->matchers;
     journal_begin(&c->journal, true);
     for (uint32_t i = 0; i < c->n_targets; i++) {
         add_newcomer(c, c->targets[i], NULL);
@@ -255,6 +267,7 @@ int commit_write_snapshot(struct collector *c) {
     add_all_stacks(c);
     journal_add(&c->journal, COMMIT_THREADS, 0, c->threads.facts, c->threads.n * sizeof *c->threads.facts);
     add_all_blocks(c);
+    journal_add(&c->journal, COMMIT_NAMES, 0, m->stacks.names.text.bytes, m->stacks.names.text.n);
     journal_add(&c->journal, COMMIT_INDEX, 0, c->writer.index.bytes, c->writer.index.n);
     add_states(c, true);
     return journal_end(&c->journal);
@@ -268,6 +281,8 @@ int commit_write_changes(struct collector *c) {
     journal_add(&c->journal, COMMIT_THREADS, 0, c->threads.facts + c->n_committed_threads,
                 (c->threads.n - c->n_committed_threads) * sizeof *c->threads.facts);
     add_changed_blocks(c);
+    journal_add(&c->journal, COMMIT_NAMES, 0, m->stacks.names.text.bytes + c->n_committed_names,
+                m->stacks.names.text.n - c->n_committed_names);
     journal_add(&c->journal, COMMIT_INDEX, 0, c->writer.index.bytes + c->n_committed_index,
                 c->writer.index.n - c->n_committed_index);
     add_states(c, false);

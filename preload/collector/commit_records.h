@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "clock_scale.h"
+#include "freed_at.h"
 #include "log_reader.h"
 #include "matcher.h"
 #include "ring.h"
@@ -32,6 +33,8 @@ enum commit_record {
     COMMIT_WINDOW = 14,  /* struct window_event of the target, since the first of these forks */
     COMMIT_STATE = 12,   /* struct commit_state; last in each group but those of newcomers and moves */
     COMMIT_MOVE = 15,    /* struct commit_move */
+    COMMIT_NAMES = 16,   /* source_names: text, each with its NUL, in the order of their numbers; in the first group all */
+    COMMIT_FREED = 17,   /* struct freed_entry: what is counted and not told, all of it */
 };
 
 struct commit_newcomer {
@@ -90,7 +93,8 @@ struct commit_state {
     uint64_t mono_ns, processor_ns; /* when it was written; what the collector has used up to then */
     uint64_t first_event, clock_ms; /* of the encoder */
     uint32_t n_infos, n_stacks, n_threads, n_announced, n_renamed, n_processes;
-    uint32_t next_target, unused;
+    uint32_t next_target, n_names_announced;
+    uint64_t n_freed; /* entries of COMMIT_FREED; 0: there is none */
     struct matcher_counts counts;
     uint64_t limit_bytes; /* of the trace, 0 = none */
     uint64_t n_unwritten, unwritten_errno;

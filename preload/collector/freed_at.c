@@ -127,6 +127,20 @@ void freed_at_tell(struct freed_at *f, struct trace_records *records) {
     forget(f, n);
 }
 
+void freed_at_each(const struct freed_at *f, struct byte_buf *to) {
+    for (uint32_t info = 1; f->is_any && info < f->cap_firsts; info++) {
+        if (f->firsts[info].n != 0) {
+            struct freed_entry e = {.place = f->firsts[info].place, .n = f->firsts[info].n, .info = info};
+            byte_buf_append(to, &e, sizeof e);
+        }
+    }
+    for (uint32_t i = 0; i < f->cap; i++) {
+        if (f->entries[i].info != 0 && f->entries[i].n != 0) {
+            byte_buf_append(to, &f->entries[i], sizeof f->entries[i]);
+        }
+    }
+}
+
 bool freed_at_read(struct freed_at *f, struct byte_reader in) {
     uint64_t info = 0;
     for (uint64_t n = varint_get(&in); n > 0 && !in.is_failed; n--) {

@@ -47,6 +47,9 @@ ALWAYS_INLINE void freed_at_add(struct freed_at *f, uint32_t info, uint64_t plac
 /* Tell all, and forget it. */
 void freed_at_tell(struct freed_at *f, struct trace_records *records);
 
+/* Append all that has been counted and not told to `to`, as struct freed_entry. */
+void freed_at_each(const struct freed_at *f, struct byte_buf *to);
+
 /* Add up a record's payload. Returns false where it makes no sense. */
 bool freed_at_read(struct freed_at *f, struct byte_reader in);
 

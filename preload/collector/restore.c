@@ -25,6 +25,7 @@ struct restoring {
     bool has_state;
     struct byte_buf stacks; /* struct stack_added, for the end */
     struct byte_buf infos;  /* struct info_added */
+    struct byte_buf freed;  /* struct freed_entry */
     const struct restore_given *given;
     char *why;
 };
@@ -179,9 +180,42 @@ static bool take_state(struct restoring *r, const struct journal_content *conten
     }
     memcpy(&r->state, content->bytes, sizeof r->state);
     r->has_state = true;
+    r->freed.n = r->state.n_freed != 0 ? r->freed.n : 0;
     r->move = (struct commit_move){0};
     r->c->records.ready.n = 0; /* those that were pending before have been written, or are told anew */
     return true;
+}
+
+static bool take_names(struct restoring *r, const struct journal_content *content) {
+    const char *name = content->bytes, *end = name + content->n;
+    while (name < end) {
+        size_t n = strnlen(name, (size_t)(end - name));
+        if (name + n == end) {
+            return false;
+        }
+        source_names_add(&r->c->matchers.stacks.names, name, n);
+        name += n + 1;
+    }
+    return true;
+}
+
+/* The latest word on what has been counted and not told. */
+static bool take_freed(struct restoring *r, const struct journal_content *content) {
+    r->freed.n = 0;
+    byte_buf_append(&r->freed, content->bytes, content->n);
+    return content->n % sizeof(struct freed_entry) == 0;
+}
+
+static bool add_freed(struct restoring *r) {
+    for (size_t at = 0; at < r->freed.n; at += sizeof(struct freed_entry)) {
+        struct freed_entry e;
+        memcpy(&e, r->freed.bytes + at, sizeof e);
+        if (e.info == 0 || e.info > r->state.n_infos || e.n == 0 || e.n > INT64_MAX / 2 || e.n < INT64_MIN / 2) {
+            return false;
+        }
+        freed_at_add(&r->c->matchers.freed_at, e.info, e.place, e.n);
+    }
+    return r->freed.n / sizeof(struct freed_entry) == r->state.n_freed;
 }
 
 static bool take_move(struct restoring *r, const struct journal_content *content) {
@@ -225,6 +259,10 @@ static bool take_record(struct restoring *r, const struct journal_content *conte
         return true;
     case COMMIT_STATE:
         return take_state(r, content);
+    case COMMIT_NAMES:
+        return take_names(r, content);
+    case COMMIT_FREED:
+        return take_freed(r, content);
     case COMMIT_MOVE:
         return take_move(r, content);
     default:
@@ -260,7 +298,7 @@ static int take_shared(struct restoring *r) {
     if (!is_clock_ok(s) || s->n_infos != c->matchers.infos.n || s->n_threads != c->threads.n ||
         s->n_announced > s->n_threads || s->n_renamed > s->n_announced || s->first_event > INT64_MAX ||
         s->n_checkpoints > c->writer.index.n || (is_moved && s->trace_bytes < r->move.boundary_off) ||
-        s->clock_ms > INT64_MAX / 1000000) {
+        s->clock_ms > INT64_MAX / 1000000 || s->n_names_announced > c->matchers.stacks.names.n || !add_freed(r)) {
         return damaged(r);
     }
     c->clock = (struct clock_scale){.is_tsc = s->is_clock_tsc != 0,
@@ -275,6 +313,7 @@ static int take_shared(struct restoring *r) {
     c->encoder.first_info = c->encoder.next_new_info = s->n_infos + 1;
     c->encoder.first_stack = s->n_stacks + 1;
     c->matchers.stacks.n = s->n_stacks;
+    c->matchers.stacks.names.n_announced = s->n_names_announced;
     c->threads.n_announced = s->n_announced;
     c->threads.n_renamed = s->n_renamed;
     c->n_processes = s->n_processes;
@@ -414,6 +453,7 @@ int restore(struct collector *c, const struct journal_read *journal, const struc
     }
     restored_free(&r.all);
     byte_buf_free(&r.infos);
+    byte_buf_free(&r.freed);
     byte_buf_free(&r.stacks);
     byte_buf_free(&pending);
     return result;

@@ -44,7 +44,7 @@ struct stack_ids {
     struct stack_definition *definitions; /* by id, 16 bytes each; 0 is the root */
     uint32_t cap;
     struct source_names names; /* that tags refer to */
-    struct byte_buf added; /* struct stack_added of the latest ones, where they are kept */
+    struct byte_buf added;     /* struct stack_added of the latest ones, where they are kept */
     bool is_kept;
 };
 

@@ -418,6 +418,29 @@ case_damage() { # 600 s
     has_all a.seep oracle # the ring was not changed by all this
 }
 
+# Where OpenSSL allocated and freed is counted beside the events: nothing of it is lost, and nothing told twice.
+case_openssl_tags() { # 300 s
+    local n
+    for n in whole a; do
+        traced $n.seep :ring=1G "$TARGETS/openssl_calls" random=5000000
+        later 10 test -s $n.seep.state
+        while [ $n = a ] && [ -d "/proc/$traced" ]; do
+            collector=$(pgrep -n -f "^seep-collect .*$PWD/a.seep" || true) # none where the program has just ended
+            [ -z "$collector" ] || kill -KILL "$collector" || true
+            "$SEEP" info a.seep >info.txt 2>info.err || true
+        done
+        gone "$traced" 60
+        wait_trace $n.seep
+        report_json $n.seep >report.json 2>report.err
+        [ "$(json report.json .trace.lost_events)" = 0 ] || fail "lost: $(json report.json .trace.lost)"
+        json report.json '.sites | walk(if type == "object" then del(.oldest_seconds, .newest_seconds, .address) else . end)' >$n.sites
+    done
+    [ "$(json report.json '.trace.notes | length')" -gt 0 ] || fail "it was not killed"
+    has a.sites '"freed"'
+    same whole.sites a.sites
+    nothing_is_left a.seep
+}
+
 # By hand, with processes that are alive: it goes on in the background.
 case_by_hand() {
     traced a.seep '' "$TARGETS/killed_many" oracle 1 2 3000

@@ -96,7 +96,8 @@ TARGET_SRC := $(filter-out tests/targets/lib_%,$(wildcard tests/targets/*.c test
 TARGET_LIB := $(patsubst tests/targets/%.c,$(BUILD)/targets/%.so,$(wildcard tests/targets/lib_*.c))
 TARGET_BIN := $(patsubst %,$(BUILD)/targets/%,$(basename $(notdir $(TARGET_SRC)))) \
 	$(patsubst %,$(BUILD)/targets/operator_new-%,jemalloc tcmalloc mimalloc) \
-	$(patsubst %,$(BUILD)/targets/openssl_calls-%,symbolic inside hidden) $(BUILD)/targets/cert_reload-inside
+	$(patsubst %,$(BUILD)/targets/openssl_calls-%,symbolic inside hidden) $(BUILD)/targets/cert_reload-inside \
+	$(BUILD)/targets/openssl_jumps-inside
 TARGET_FLAGS := -O2 -g -Wall -Wextra -Wno-unused-function $(if $(filter 1,$(WERROR)),-Werror) -D_GNU_SOURCE -pthread
 CXX ?= g++
 
@@ -108,8 +109,8 @@ $(BUILD)/targets/blame_libraries: TARGET_LIBS := -l:libglib-2.0.so.0 -l:libcrypt
 $(BUILD)/targets/cert_reload: TARGET_LIBS := -lssl -lcrypto
 $(BUILD)/targets/cert_reload-inside: TARGET_LIBS := -rdynamic -l:libssl.a -l:libcrypto.a
 # OpenSSL as it comes: shared; as upstream links it, in a library of its own names; inside a program that exports it, and in one that does not.
-$(BUILD)/targets/openssl_calls $(BUILD)/targets/openssl_set $(BUILD)/targets/openssl_versions: TARGET_LIBS := -lcrypto
-$(BUILD)/targets/openssl_calls-inside: TARGET_LIBS := -rdynamic -l:libcrypto.a
+$(BUILD)/targets/openssl_calls $(BUILD)/targets/openssl_set $(BUILD)/targets/openssl_versions $(BUILD)/targets/openssl_jumps: TARGET_LIBS := -lcrypto
+$(BUILD)/targets/openssl_calls-inside $(BUILD)/targets/openssl_jumps-inside: TARGET_LIBS := -rdynamic -l:libcrypto.a
 $(BUILD)/targets/openssl_calls-hidden: TARGET_LIBS := -l:libcrypto.a
 $(BUILD)/targets/openssl_calls-symbolic: TARGET_LIBS := $(BUILD)/targets/libcrypto_symbolic.so -Wl,-rpath,'$$ORIGIN'
 $(BUILD)/targets/openssl_calls-symbolic: $(BUILD)/targets/libcrypto_symbolic.so
@@ -135,6 +136,9 @@ $(BUILD)/targets/cert_reload-%: tests/targets/cert_reload.c
 	$(Q)$(CC) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
 
 $(BUILD)/targets/openssl_calls-%: tests/targets/openssl_calls.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
+$(BUILD)/targets/openssl_jumps-%: tests/targets/openssl_jumps.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TARGET_FLAGS) -o $@ $< $(TARGET_LIBS)
 $(BUILD)/targets/operator_new-%: tests/targets/operator_new.cc tests/targets/books.h

@@ -40,7 +40,7 @@ struct hit {
 struct walk {
     uint64_t tag;
     const char *file; /* of the tag, without folders; NULL = it names none */
-    uint32_t object;  /* of the innermost frame behind the allocating functions */
+    uint32_t object;  /* of OpenSSL: of the innermost frame behind the allocating functions, or of these */
     struct hit hits[OPENSSL_N_RULES];
     size_t n_hits;
 };
@@ -50,6 +50,7 @@ struct search {
     struct symbolizer *symbolizer;
     struct blame *blame;
     uint16_t *meanings; /* by stack, of its own frame */
+    uint16_t *callees;  /* by stack, of the function that its own frame has called */
     bool *is_openssl;   /* by object number: OpenSSL is in that file */
     struct candidate *candidates;
     size_t n_candidates, cap_candidates;
@@ -66,6 +67,19 @@ static uint16_t meaning_at(struct search *s, uint32_t stack) {
     return s->meanings[stack];
 }
 
+/* What a frame's call instruction names is not on the stack where it ended in a jump. */
+static uint16_t callee_meaning_at(struct search *s, uint32_t stack) {
+    if (s->callees[stack] == OPENSSL_FRAME_UNKNOWN) {
+        const struct stack *frame = &s->profile->stacks[stack];
+        s->callees[stack] = openssl_meaning(symbolize_callee(s->symbolizer, frame->module, frame->ip));
+    }
+    return s->callees[stack];
+}
+
+static uint32_t object_at(const struct search *s, uint32_t stack) {
+    return symbolizer_object(s->symbolizer, s->profile->stacks[stack].module);
+}
+
 /* Whether a frame's caller is a frame, too. */
 static bool has_caller(const struct profile *p, uint32_t stack) {
     return p->stacks[stack].parent < stack && stack_is_frame(&p->stacks[p->stacks[stack].parent]);
@@ -74,48 +88,63 @@ static bool has_caller(const struct profile *p, uint32_t stack) {
 /* Go past CRYPTO_zalloc and the like.
  *
  * frame    the stack; becomes the frame that called for memory
+ * inner    becomes the object of the last function passed; 0 = none was
  * Returns  whether it called OpenSSL's allocator */
-static bool pass_allocating(struct search *s, uint32_t *frame, uint64_t *tag) {
+static bool pass_allocating(struct search *s, uint32_t *frame, uint64_t *tag, uint32_t *inner) {
     const struct profile *p = s->profile;
     bool is_openssl = false;
+    *inner = 0;
     *tag = stack_tag(&p->stacks[*frame]);
     if (*tag && (*frame = p->stacks[*frame].parent, !stack_is_frame(&p->stacks[*frame]))) {
         return false;
     }
     while (stack_is_frame(&p->stacks[*frame]) && meaning_at(s, *frame) == OPENSSL_FRAME_WRAPPER && has_caller(p, *frame)) {
+        *inner = object_at(s, *frame);
         *frame = p->stacks[*frame].parent;
         is_openssl = true;
     }
     return *tag || is_openssl;
 }
 
-/* Follow a stack outward through OpenSSL, up to the frame outside.
+/* Of each rule the innermost creator counts. */
+static void add_hit(struct walk *w, uint16_t meaning, uint32_t object, uint32_t distance) {
+    if (meaning < OPENSSL_FRAME_CREATOR) {
+        return;
+    }
+    for (size_t i = 0; i < w->n_hits; i++) {
+        if (openssl_code_rule(w->hits[i].creator) == openssl_code_rule(meaning)) {
+            return;
+        }
+    }
+    w->hits[w->n_hits++] = (struct hit){.creator = meaning, .object = object, .distance = distance};
+}
+
+/* Follow a stack outward through OpenSSL, up to the frame outside, which still says what it called.
  *
  * Returns  whether it is OpenSSL that allocates here */
 static bool walk_stack(struct search *s, uint32_t stack, struct walk *w) {
     const struct profile *p = s->profile;
-    uint32_t frame = stack;
+    uint32_t frame = stack, inner;
     w->n_hits = 0;
-    if (!pass_allocating(s, &frame, &w->tag)) {
+    if (!pass_allocating(s, &frame, &w->tag, &inner)) {
         return false;
     }
     const char *path = w->tag ? tag_file(p, w->tag) : NULL;
     w->file = path ? text_base_name(path) : NULL;
-    w->object = symbolizer_object(s->symbolizer, p->stacks[frame].module);
-    uint64_t has_rule = 0;
+    w->object = s->is_openssl[object_at(s, frame)] ? object_at(s, frame) : inner;
     for (uint32_t distance = 0;; distance++) {
-        uint32_t object = symbolizer_object(s->symbolizer, p->stacks[frame].module);
+        uint32_t object = object_at(s, frame);
+        if (s->is_openssl[inner]) {
+            add_hit(w, callee_meaning_at(s, frame), inner, distance);
+        }
         if (!s->is_openssl[object]) {
             break;
         }
-        uint16_t code = meaning_at(s, frame);
-        if (code >= OPENSSL_FRAME_CREATOR && !(has_rule >> openssl_code_rule(code) & 1)) {
-            has_rule |= (uint64_t)1 << openssl_code_rule(code);
-            w->hits[w->n_hits++] = (struct hit){.creator = code, .object = object, .distance = distance};
-        }
+        add_hit(w, meaning_at(s, frame), object, distance);
         if (!has_caller(p, frame)) {
             break;
         }
+        inner = object;
         frame = p->stacks[frame].parent;
     }
     return true;
@@ -131,19 +160,22 @@ static void mark_libraries(struct search *s) {
     const struct profile *p = s->profile;
     bool *is_visited = xcalloc(p->n_stacks, sizeof *is_visited);
     for (uint32_t i = 0; i < p->n_stacks; i++) {
-        uint32_t frame = i;
+        uint32_t frame = i, inner;
         uint64_t tag;
-        if (!profile_cost(p, i)->calls || !pass_allocating(s, &frame, &tag)) {
+        if (!profile_cost(p, i)->calls || !pass_allocating(s, &frame, &tag, &inner)) {
             continue;
         }
         const char *file = tag ? tag_file(p, tag) : NULL;
         if (file && (strncmp(file, "providers/", 10) == 0 || strncmp(file, "engines/", 8) == 0)) {
-            s->is_openssl[symbolizer_object(s->symbolizer, p->stacks[frame].module)] = true;
+            s->is_openssl[object_at(s, frame)] = true;
+        }
+        if (callee_meaning_at(s, frame) >= OPENSSL_FRAME_CREATOR) {
+            s->is_openssl[inner] = true;
         }
         while (!is_visited[frame]) { /* what is further out than a frame that has been visited has been, too */
             is_visited[frame] = true;
             if (meaning_at(s, frame) >= OPENSSL_FRAME_CREATOR) {
-                s->is_openssl[symbolizer_object(s->symbolizer, p->stacks[frame].module)] = true;
+                s->is_openssl[object_at(s, frame)] = true;
             }
             frame = has_caller(p, frame) ? p->stacks[frame].parent : frame;
         }
@@ -386,6 +418,7 @@ void openssl_objects_find(struct openssl_objects *objects, const struct profile 
                           struct blame *blame) {
     struct search s = {.profile = profile, .symbolizer = symbolizer, .blame = blame};
     s.meanings = xcalloc(profile->n_stacks, sizeof *s.meanings);
+    s.callees = xcalloc(profile->n_stacks, sizeof *s.callees);
     s.is_openssl = xcalloc(profile->n_modules + 1, sizeof *s.is_openssl);
     *objects = (struct openssl_objects){.types = xcalloc(OPENSSL_N_RULES, sizeof *objects->types),
                                         .type_of = xcalloc(profile->n_stacks, 1)};
@@ -403,6 +436,7 @@ void openssl_objects_find(struct openssl_objects *objects, const struct profile 
     }
     free(s.candidates);
     free(s.is_openssl);
+    free(s.callees);
     free(s.meanings);
 }
 

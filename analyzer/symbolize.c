@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "call_target.h"
 #include "demangle.h"
 #include "diag.h"
 #include "dwarf_frames.h"
@@ -23,7 +24,8 @@ struct object {
     Dwfl *dwfl;                 /* NULL = not opened, or nothing to read */
     struct symbol_table symbols;
     struct dwarf_frames dwarf;
-    bool is_opened;
+    struct call_targets calls; /* read when the first call is asked about */
+    bool is_opened, has_calls;
     bool is_told; /* a file of another build has been warned of */
 };
 
@@ -295,6 +297,19 @@ struct frame symbolize_function(struct symbolizer *s, uint32_t module, uint64_t 
     return (struct frame){.function = demangle(&s->demangler, symbol->name), .symbol = symbol->name};
 }
 
+const char *symbolize_callee(struct symbolizer *s, uint32_t module, uint64_t ip) {
+    uint32_t object = symbolizer_object(s, module);
+    struct object *o = opened_object(s, object);
+    if (!o->dwarf.module) {
+        return NULL;
+    }
+    if (!o->has_calls) {
+        o->has_calls = true;
+        call_targets_read(&o->calls, o->dwarf.module);
+    }
+    return call_target_name(&o->calls, &o->symbols, call_offset(s, object, module, ip) + 1);
+}
+
 const struct location *symbolize(struct symbolizer *s, uint32_t module, uint64_t ip) {
     uint32_t object = symbolizer_object(s, module);
     uint64_t offset = call_offset(s, object, module, ip);
@@ -315,6 +330,7 @@ void symbolizer_close(struct symbolizer *s) {
     }
     for (size_t i = 1; i < s->cap_objects; i++) {
         symbol_table_free(&s->objects[i].symbols);
+        call_targets_free(&s->objects[i].calls);
         dwarf_frames_free(&s->objects[i].dwarf);
         if (s->objects[i].dwfl) {
             dwfl_end(s->objects[i].dwfl);

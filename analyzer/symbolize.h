@@ -47,6 +47,10 @@ uint32_t symbolizer_object(const struct symbolizer *s, uint32_t module);
  * Returns   the function that exists as code, without file and line; all unknown if there is no symbol */
 struct frame symbolize_function(struct symbolizer *s, uint32_t module, uint64_t ip);
 
+/* The function that the call returning to ip names, as the object file has it: not that of the next frame where it ended in a jump to another.
+ * Returns   NULL = unknown, or called by a pointer; lives as long as the symbolizer */
+const char *symbolize_callee(struct symbolizer *s, uint32_t module, uint64_t ip);
+
 /* Look up the call that returns to ip.
  *
  * module    as in struct stack: index into modules + 1, 0 = none

@@ -71,6 +71,16 @@ case_other_versions() {
     same found wanted
 }
 
+# Functions that end in a jump to another are told by the calls that name them: through the PLT, a slot of the GOT, and inside the program.
+case_made_by_jumps() {
+    for program in openssl_jumps openssl_jumps-inside; do
+        traced "$TARGETS/$program"
+        objects_agree
+        object X509 'alive_from | map(select(.function == "keep_certificates").alive) | add' >kept
+        [ "$(cat kept)" = 18 ] || fail "by keep_certificates: $(object X509 alive_from)"
+    done
+}
+
 # Without a word of OpenSSL's the stacks have to do: what one function allocates at several places is told by none.
 case_without_tags() {
     make_certificate

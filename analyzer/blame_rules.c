@@ -43,7 +43,7 @@ static const struct function_rule function_rules[] = {
     WRAPPERS("QArrayData::*|QListData::*|QHashData::*"), /* Qt: qarraydata.cpp, qlist.cpp, qhash.cpp */
 
     /* Go: what cgo puts between a function and the C that it calls (cmd/cgo, runtime/cgocall.go) */
-    WRAPPERS("_cgo_*_Cfunc_*|runtime.asmcgocall|runtime.cgocall|*._Cfunc_*"),
+    WRAPPERS("_cgo_*_Cfunc_*|runtime.asmcgocall|runtime.cgocall|*._Cfunc_*|*._cgo_cmalloc"),
 
     /* Rust */
     RUST_WRAPPERS("__rust_*alloc*|__rg_*alloc*|__rdl_*alloc*|__rustc*::__r*alloc*"), /* shims; mangled since 1.87 */

@@ -72,3 +72,13 @@ case_through_c_and_back() {
     json report.json '[.sites[] | select(.function == "site_callback") | .calls] | add' >calls
     [ "$(cat calls)" -ge 72 ] || fail "$(cat calls) calls"
 }
+
+# Of memory that Go asks C for itself, its functions have each their own.
+case_blamed() {
+    "$SEEP" run -o trace.seep -- "$TARGETS/go_stress" 3 >out 2>err
+    "$SEEP" report --format json --group-by blame trace.seep >report.json
+    json report.json '.sites[] | select(.unreleased_blocks > 0) | "\(.blamed.function) \(.unreleased_blocks) \(.unreleased_bytes)"' >blamed
+    has blamed '^main\.keepMalloc 7 700$'
+    has blamed '^main\.keepString 9 45$'
+    has_not blamed '_cgo_cmalloc|_Cfunc_'
+}

@@ -201,11 +201,25 @@ func line(text *strings.Builder, s *site) {
 		s.calls, s.bytes, s.bytes-s.freedBytes, s.calls-s.freedCalls)
 }
 
+// Memory of C that Go asks for itself, and forgets.
+//
+//go:noinline
+func keepMalloc() unsafe.Pointer { return C.malloc(100) }
+
+//go:noinline
+func keepString() *C.char { return C.CString("kept") }
+
 func main() {
 	rounds, err := strconv.Atoi(strings.Join(os.Args[1:], " "))
 	if err != nil || rounds < 1 {
 		fmt.Fprintln(os.Stderr, "usage: go_stress ROUNDS")
 		os.Exit(2)
+	}
+	for i := 0; i < 7; i++ {
+		keepMalloc()
+	}
+	for i := 0; i < 9; i++ {
+		keepString()
 	}
 	runtime.GOMAXPROCS(4)
 	debug.SetGCPercent(5)

@@ -6,6 +6,7 @@
 
 #include "diag.h"
 #include "hash_mix.h"
+#include "openssl_rules.h"
 #include "tags.h"
 #include "text.h"
 #include "trace_format.h"
@@ -30,6 +31,7 @@ struct address {
     uint32_t module;
     enum node_kind kind;
     bool is_operator_new;
+    bool is_in_crypto; /* in CRYPTO_malloc or the like, or has called it */
 };
 
 /* What a function is, by its symbol: one pointer for each symbol of a file. */
@@ -167,6 +169,8 @@ static bool is_operator_new(const char *function) {
 static struct address look_at(struct blame *b, uint64_t ip, uint32_t module) {
     struct frame frame = symbolize_function(b->symbolizer, module, ip);
     struct address address = {.ip = ip, .module = module, .is_operator_new = is_operator_new(frame.function)};
+    address.is_in_crypto = openssl_meaning(frame.function) == OPENSSL_FRAME_WRAPPER ||
+                           openssl_meaning(symbolize_callee(b->symbolizer, module, ip)) == OPENSSL_FRAME_WRAPPER;
     switch (module ? b->modules[module - 1] : MODULE_OTHER) {
     case MODULE_SKIPPED:
         address.kind = NODE_SKIPPED;
@@ -254,6 +258,18 @@ static bool is_helper(struct blame *b, const struct walk *walk, uint32_t i) {
     return false;
 }
 
+/* Whether a function is one that the program has given to OpenSSL, to allocate by, or called by it. */
+static bool serves_openssl(struct blame *b, uint32_t i) {
+    uint32_t at = caller_of(b->profile, i);
+    for (unsigned n = 0; n < OPENSSL_OWN_FRAMES_MAX && at != NO_STACK; n++) {
+        if (address_at(b, at)->is_in_crypto) {
+            return true;
+        }
+        at = caller_of(b->profile, at);
+    }
+    return false;
+}
+
 static void propose(struct blame_path *path, uint32_t stack, enum blame_choice choice) {
     path->candidates = xgrow(path->candidates, path->n, &path->cap, sizeof *path->candidates);
     path->candidates[path->n++] = (struct blame_candidate){.stack = stack, .choice = choice};
@@ -268,7 +284,7 @@ static bool is_answer(struct blame *b, struct walk *walk, uint32_t i, struct bla
         return false;
     }
     if (!is_passed) {
-        return !is_left_out && !is_helper(b, walk, i);
+        return !is_left_out && !is_helper(b, walk, i) && !serves_openssl(b, i);
     }
     if (address.kind == NODE_TEMPLATE && !is_left_out) {
         propose(path, i, BLAME_IF_ANY);

@@ -85,6 +85,25 @@ static bool has_caller(const struct profile *p, uint32_t stack) {
     return p->stacks[stack].parent < stack && stack_is_frame(&p->stacks[p->stacks[stack].parent]);
 }
 
+/* A program may have given OpenSSL functions of its own, which then come first: go past them.
+ *
+ * frame    becomes the frame of CRYPTO_zalloc or the like, or the one that called such a function which is not on the stack
+ * Returns  whether there is one */
+static bool pass_own_functions(struct search *s, uint32_t *frame) {
+    uint32_t at = *frame;
+    for (unsigned n = 0; n < OPENSSL_OWN_FRAMES_MAX; n++) {
+        if (meaning_at(s, at) == OPENSSL_FRAME_WRAPPER || callee_meaning_at(s, at) == OPENSSL_FRAME_WRAPPER) {
+            *frame = at;
+            return true;
+        }
+        if (!has_caller(s->profile, at)) {
+            return false;
+        }
+        at = s->profile->stacks[at].parent;
+    }
+    return false;
+}
+
 /* Go past CRYPTO_zalloc and the like.
  *
  * frame    the stack; becomes the frame that called for memory
@@ -92,16 +111,15 @@ static bool has_caller(const struct profile *p, uint32_t stack) {
  * Returns  whether it called OpenSSL's allocator */
 static bool pass_allocating(struct search *s, uint32_t *frame, uint64_t *tag, uint32_t *inner) {
     const struct profile *p = s->profile;
-    bool is_openssl = false;
     *inner = 0;
     *tag = stack_tag(&p->stacks[*frame]);
     if (*tag && (*frame = p->stacks[*frame].parent, !stack_is_frame(&p->stacks[*frame]))) {
         return false;
     }
+    bool is_openssl = pass_own_functions(s, frame);
     while (stack_is_frame(&p->stacks[*frame]) && meaning_at(s, *frame) == OPENSSL_FRAME_WRAPPER && has_caller(p, *frame)) {
         *inner = object_at(s, *frame);
         *frame = p->stacks[*frame].parent;
-        is_openssl = true;
     }
     return *tag || is_openssl;
 }

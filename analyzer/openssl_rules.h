@@ -12,6 +12,9 @@
 
 enum { OPENSSL_CREATORS_MAX = 8, OPENSSL_N_RULES = 17 };
 
+/* So deep may the functions be that a program has given to CRYPTO_set_mem_functions(). */
+enum { OPENSSL_OWN_FRAMES_MAX = 8 };
+
 /* Where a block could be of several types, the first row has it. */
 struct openssl_rule {
     const char *name; /* of the type */

@@ -1,8 +1,9 @@
 /* openssl_jumps.c - objects made by functions of OpenSSL's that are not on the stack while they allocate: they end in a jump to another, as
  * `return ASN1_item_new(X509_it())`.
  *
- * usage: openssl_jumps
+ * usage: openssl_jumps [own]
  *
+ * own: OpenSSL is given functions of this program's to allocate by, which add to each block.
  * Some of each stay. The books are of this program's own calls, as cert_reload's; of the types that OpenSSL makes for itself, too, they have only
  * what stays.
  */
@@ -38,6 +39,31 @@ static void keep(void *p) {
         keep(PEM_read_bio_##type(input, NULL, NULL, NULL));                                                                \
         (count)++;                                                                                                         \
     }
+
+__attribute__((noinline)) static void *own_block(void *old, size_t n) {
+    char *block = realloc(old, n + 32);
+    if (block) {
+        block[n] = 1;
+    }
+    return block;
+}
+
+static void *own_malloc(size_t n, const char *file, int line) {
+    (void)file, (void)line;
+    void *volatile block = own_block(NULL, n); /* no jump: this function is on the stack, too */
+    return block;
+}
+
+static void *own_realloc(void *old, size_t n, const char *file, int line) {
+    (void)file, (void)line;
+    void *volatile block = own_block(old, n);
+    return block;
+}
+
+static void own_free(void *block, const char *file, int line) {
+    (void)file, (void)line;
+    free(block);
+}
 
 static BIO *reader_of(BIO *written) {
     char *text;
@@ -117,7 +143,10 @@ static void print_book(const char *type, const long *n) {
     printf("\"%s\": {\"created\": %ld, \"freed\": %ld, \"alive\": %ld}, ", type, n[0], n[1], n[0] - n[1]);
 }
 
-int main(void) {
+int main(int n_args, char **args) {
+    if (n_args > 1) {
+        must(args[1][0] == 'o' && CRYPTO_set_mem_functions(own_malloc, own_realloc, own_free) ? args : NULL);
+    }
     EVP_PKEY *key = must(EVP_EC_gen("P-256"));
     keep_certificates(key);
     keep_requests(key);

@@ -106,11 +106,11 @@ $(BUILD)/targets/tcmalloc_api $(BUILD)/targets/operator_new-tcmalloc: TARGET_LIB
 $(BUILD)/targets/mimalloc_api $(BUILD)/targets/operator_new-mimalloc: TARGET_LIBS := -lmimalloc
 $(BUILD)/targets/static_program: TARGET_LIBS := -static
 $(BUILD)/targets/blame_libraries: TARGET_LIBS := -l:libglib-2.0.so.0 -l:libcrypto.so.3 -l:libz.so.1
-$(BUILD)/targets/cert_reload: TARGET_LIBS := -lssl -lcrypto
-$(BUILD)/targets/cert_reload-inside: TARGET_LIBS := -rdynamic -l:libssl.a -l:libcrypto.a
+$(BUILD)/targets/cert_reload $(BUILD)/targets/openssl_jumps: TARGET_LIBS := -lssl -lcrypto
+$(BUILD)/targets/cert_reload-inside $(BUILD)/targets/openssl_jumps-inside: TARGET_LIBS := -rdynamic -l:libssl.a -l:libcrypto.a
 # OpenSSL as it comes: shared; as upstream links it, in a library of its own names; inside a program that exports it, and in one that does not.
-$(BUILD)/targets/openssl_calls $(BUILD)/targets/openssl_set $(BUILD)/targets/openssl_versions $(BUILD)/targets/openssl_jumps: TARGET_LIBS := -lcrypto
-$(BUILD)/targets/openssl_calls-inside $(BUILD)/targets/openssl_jumps-inside: TARGET_LIBS := -rdynamic -l:libcrypto.a
+$(BUILD)/targets/openssl_calls $(BUILD)/targets/openssl_set $(BUILD)/targets/openssl_versions: TARGET_LIBS := -lcrypto
+$(BUILD)/targets/openssl_calls-inside: TARGET_LIBS := -rdynamic -l:libcrypto.a
 $(BUILD)/targets/openssl_calls-hidden: TARGET_LIBS := -l:libcrypto.a
 $(BUILD)/targets/openssl_calls-symbolic: TARGET_LIBS := $(BUILD)/targets/libcrypto_symbolic.so -Wl,-rpath,'$$ORIGIN'
 $(BUILD)/targets/openssl_calls-symbolic: $(BUILD)/targets/libcrypto_symbolic.so

@@ -9,6 +9,7 @@
  */
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ __attribute__((noplt)) EVP_MD_CTX *EVP_MD_CTX_new(void);
 
 static void *kept[1000];
 static size_t n_kept;
-static long n_certificates[2], n_requests[2], n_lists[2]; /* made, freed */
+static long n_certificates[2], n_requests[2], n_lists[2], n_sessions[2]; /* made, freed */
 
 static void *must(void *p) {
     if (!p) {
@@ -127,6 +128,17 @@ static void keep_lists(void) {
     n_lists[1]++;
 }
 
+/* The copies are not cleared memory, which is asked for in another way. */
+static void keep_sessions(void) {
+    SSL_SESSION *x = must(SSL_SESSION_new());
+    n_sessions[0]++;
+    for (int i = 0; i < 10; i++, n_sessions[0]++) {
+        keep(SSL_SESSION_dup(x));
+    }
+    SSL_SESSION_free(x);
+    n_sessions[1]++;
+}
+
 static void keep_contexts(EVP_PKEY *key) {
     for (int i = 0; i < 11; i++) {
         keep(EVP_PKEY_CTX_new(key, NULL));
@@ -151,12 +163,14 @@ int main(int n_args, char **args) {
     keep_certificates(key);
     keep_requests(key);
     keep_lists();
+    keep_sessions();
     keep_contexts(key);
     EVP_PKEY_free(key);
     printf("{");
     print_book("X509", n_certificates);
     print_book("X509_REQ", n_requests);
     print_book("X509_CRL", n_lists);
+    print_book("SSL_SESSION", n_sessions);
     printf("\"EVP_PKEY_CTX\": {\"alive\": 11}, \"EVP_CIPHER_CTX\": {\"alive\": 13}, \"EVP_MD_CTX\": {\"alive\": 17}}\n");
     return 0;
 }

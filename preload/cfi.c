@@ -105,10 +105,11 @@ static uint32_t compute_anywhere(uint64_t pc) {
         return CFI_GUESS;
     }
     uint32_t rule = module.eh_frame_hdr ? cfi_compute(module.eh_frame_hdr, pc) : (uint32_t)CFI_NO_ENTRY;
-    if (rule == CFI_NO_ENTRY && pc + 10 < module.end && arch_is_sigreturn((const uint8_t *)pc + 1)) {
+    if (rule == CFI_NO_ENTRY && pc + 10 < module.code_end && arch_is_sigreturn((const uint8_t *)pc + 1)) {
         return CFI_SIGNAL; /* a runtime's own signal return, without CFI */
     }
-    return rule == CFI_NO_ENTRY && module_is_go(pc) ? go_rule(pc + 1, module.start, module.end) : rule;
+    bool is_go = rule == CFI_NO_ENTRY && pc + 1 < module.code_end && module_is_go(pc);
+    return is_go ? go_rule(pc + 1, module.code_start, module.code_end) : rule;
 }
 
 static COLD uint32_t rule_slow(uint64_t ip, uint64_t mixed) {

@@ -5,6 +5,8 @@
 #include <link.h>
 #include <stddef.h>
 
+#include "arch.h"
+
 extern int _dl_find_object(void *address, struct dl_find_object *result) __attribute__((weak));
 
 /* dl_iterate_phdr callback for libcs without _dl_find_object. */
@@ -108,6 +110,21 @@ uint32_t elf_object_headers(const struct elf_object *object, const ElfW(Phdr) * 
     const char *map = object->map;
     *headers = *(const ElfW(Phdr) *const *)(map + headers_off);
     return *(const ElfW(Half) *)(map + headers_off + COUNT_BEHIND);
+}
+
+void elf_object_code(const struct elf_object *object, uint64_t pc, uint64_t *start, uint64_t *end) {
+    const ElfW(Phdr) * headers;
+    uint32_t n = elf_object_headers(object, &headers);
+    *start = n ? 0 : object->start;
+    *end = n ? 0 : object->end;
+    for (uint32_t i = 0; i < n; i++) {
+        const ElfW(Phdr) *segment = &headers[i];
+        uint64_t low = object->bias + segment->p_vaddr, high = low + segment->p_filesz;
+        if (segment->p_type == PT_LOAD && (segment->p_flags & (PF_R | PF_X)) == (PF_R | PF_X) && pc >= low && pc < high) {
+            *start = low;
+            *end = (high + ARCH_PAGE_BYTES - 1) & ~(uint64_t)(ARCH_PAGE_BYTES - 1);
+        }
+    }
 }
 
 uint64_t elf_name_hash(const char *name) {

@@ -32,6 +32,10 @@ void elf_object_learn(void);
  * number, 0 where that is not known. */
 uint32_t elf_object_headers(const struct elf_object *object, const ElfW(Phdr) * *headers);
 
+/* The code of an object found with wants_name around pc: the pages of an executable segment that can be read. Between the segments of a library nothing
+ * can. Both 0 if pc is in none; the whole object where its headers are not known. */
+void elf_object_code(const struct elf_object *object, uint64_t pc, uint64_t *start, uint64_t *end);
+
 /* FNV-1a (Fowler, Noll, Vo) of a name. */
 uint64_t elf_name_hash(const char *name);
 

@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-/* The rule (cfi.h) for return address ip in code without CFI of a module with Go in it, which lies in [start, end). */
+/* The rule (cfi.h) for return address ip in code without CFI of a module with Go in it, the pages of which that can be read are [start, end). */
 uint32_t go_rule(uint64_t ip, uint64_t start, uint64_t end);
 
 #endif

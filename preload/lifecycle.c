@@ -402,6 +402,9 @@ static COLD bool start(void) {
         return atomic_load(&state) == LIFECYCLE_TRACING;
     }
     bool is_tracing = begin();
+    if (is_tracing) {
+        elf_object_learn();
+    }
     if (is_tracing && config.is_quiet) {
         modules_prepare_quiet();
         quiet_is_on = true;

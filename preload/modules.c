@@ -156,7 +156,8 @@ bool module_find(uint64_t pc, struct module_view *view) {
         return false;
     }
     note_object(&o);
-    *view = (struct module_view){.start = o.start, .end = o.end, .eh_frame_hdr = o.eh_frame_hdr};
+    *view = (struct module_view){.eh_frame_hdr = o.eh_frame_hdr};
+    elf_object_code(&o, pc, &view->code_start, &view->code_end);
     return true;
 }
 
@@ -183,7 +184,6 @@ void modules_prepare_quiet(void) {
     if (!getcwd(start_folder, sizeof start_folder)) {
         start_folder[0] = '\0';
     }
-    elf_object_learn();
     dl_iterate_phdr(note_loaded, NULL);
 }
 

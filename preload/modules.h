@@ -13,8 +13,9 @@
 
 /* What unwinding needs of a module. */
 struct module_view {
-    uint64_t start, end;         /* mapped range */
     const uint8_t *eh_frame_hdr; /* NULL: it has none */
+    uint64_t code_start,
+        code_end; /* what can be read of the code that pc lies in; both 0: pc lies in none, but in data or in a gap */
 };
 
 /* Make the table. Returns 0 or a negative error. Context: once, at the start. */

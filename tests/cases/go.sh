@@ -32,6 +32,20 @@ case_stress() { # 120 s
     [ ! -s err ] || fail "$(head -3 err)"
 }
 
+# What only looks like Go's: words that are no frames lead nowhere, least of all to where nothing can be read.
+case_odd_note() {
+    local options
+    for options in "" unwinder=cfi seccomp=yes; do
+        rm -f trace.seep
+        SEEP_OPTIONS=$options "$SEEP" run -o trace.seep -- "$TARGETS/odd_go_note" >out 2>err || fail "$options: exit status $?"
+        [ "$(cat out)" = 5 ] || fail "it said $(cat out)"
+        report_json trace.seep >report.json
+        json report.json '.sites[] | select(.function == "take_with_frame") | .stacks[] | "\(.calls) \([.frames[].function] | join(" "))"' >stacks
+        one_line stacks '^5 take_with_frame$'
+        cut_at_most 5
+    done
+}
+
 # The callers in Go, as Go's own runtime names them; below C that Go calls, and below that again.
 told() { # WHAT NAME
     rm -f trace.seep

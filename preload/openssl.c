@@ -100,6 +100,20 @@ static bool are_same(const struct openssl_functions *a, const struct openssl_fun
     return a->malloc == b->malloc && a->realloc == b->realloc && a->free == b->free;
 }
 
+/* Before relocation there is an address in the file; generated code is in no object, but not as low. */
+static bool is_relocated(uint64_t function, uint64_t object_bytes) {
+    struct elf_object object;
+    return function >= object_bytes || elf_object_at(function, &object, false);
+}
+
+/* Whether the loader has finished with it: another thread may just be opening it, and relocates one of the three after the other. */
+static bool are_relocated(const struct openssl_copy *copy, const struct openssl_functions *f) {
+    struct elf_object object;
+    uint64_t bytes = elf_object_at(copy->start, &object, false) ? object.end - object.start : 0;
+    return is_relocated((uint64_t)f->malloc, bytes) && is_relocated((uint64_t)f->realloc, bytes) &&
+           is_relocated((uint64_t)f->free, bytes);
+}
+
 /* Whether its calls of malloc go where those of any library go. */
 static bool takes_malloc_from_outside(const struct dl_phdr_info *info) {
     static const char *const names[] = {"malloc", "realloc", "free"};
@@ -139,9 +153,8 @@ static enum outcome hook(struct openssl_copy *copy, const struct dl_phdr_info *i
                                            .free = FUNCTION(openssl_free, info, "CRYPTO_free")};
     if (!why && copy->get) {
         struct openssl_functions now = now_set(copy);
-        struct elf_object object;
-        if (!elf_object_at((uint64_t)now.malloc, &object, false)) {
-            return NOT_READY; /* not relocated yet: another thread is opening it */
+        if (!are_relocated(copy, &now)) {
+            return NOT_READY;
         }
         why = are_same(&now, &copy->own) ? NULL : is_set;
     }
@@ -172,8 +185,7 @@ static enum outcome check(struct openssl_copy *copy, const struct dl_phdr_info *
     if (are_same(&now, ours)) {
         return DONE;
     }
-    struct elf_object object;
-    if (are_same(&now, &copy->own) || !elf_object_at((uint64_t)now.malloc, &object, false)) {
+    if (are_same(&now, &copy->own) || !are_relocated(copy, &now)) {
         return hook(copy, info);
     }
     atomic_store_explicit(&copy->state, OPENSSL_REPLACED, memory_order_release);
@@ -212,9 +224,11 @@ static enum outcome take(const struct dl_phdr_info *info, openssl_set *set, uint
         note(info, is_one_too_many);
         return DONE;
     }
-    if (atomic_load(&copy->state) != OPENSSL_FREE) {
+    if (atomic_load(&copy->state) != OPENSSL_FREE && copy->identity == object.identity) {
         return check(copy, info);
     }
+    /* Another one may lie where one was that somebody has closed and is about to find gone. */
+    atomic_store_explicit(&copy->state, OPENSSL_FREE, memory_order_release);
     copy->set = set;
     copy->get = FUNCTION(openssl_get, info, "CRYPTO_get_mem_functions");
     copy->start = object.start;
@@ -267,7 +281,6 @@ void openssl_look(void) {
 void openssl_start(void) {
     openssl_is_direct = !real_is_bypassed && !real_is_layered;
     openssl_is_realloc_direct = openssl_is_direct && real_is_libc;
-    elf_object_learn();
     is_started = true;
     openssl_expect();
     openssl_look();

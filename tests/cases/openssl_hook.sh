@@ -153,6 +153,32 @@ case_opened() { # 60 s
     done
 }
 
+# Opened again at the place of the one that is just being closed.
+case_opened_while_closed() {
+    export REOPENED=$TARGETS/libcrypto_symbolic.so
+    traced "" "+$TARGETS/lib_opens_in_dlclose.so" "$TARGETS/openssl_opened" "$REOPENED" 3
+    python3 "$LIB/openssl_tags.py" report.json >tags
+    one_line tags "^61 tagged of .*, 4 unreleased, 57 freed"
+    [ -z "$(notes)" ] || fail "$(notes)"
+}
+
+# Functions that are no object's: a script's, made at run time.
+case_generated_functions() {
+    traced "" - "$PYTHON" -c 'import ctypes
+crypto, libc = ctypes.CDLL("libcrypto.so.3"), ctypes.CDLL(None)
+pointer, size, text, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_int
+libc.malloc.restype, libc.malloc.argtypes = pointer, [size]
+libc.realloc.restype, libc.realloc.argtypes = pointer, [pointer, size]
+libc.free.restype, libc.free.argtypes = None, [pointer]
+functions = (ctypes.CFUNCTYPE(pointer, size, text, number)(lambda n, f, l: libc.malloc(n)),
+             ctypes.CFUNCTYPE(pointer, pointer, size, text, number)(lambda p, n, f, l: libc.realloc(p, n)),
+             ctypes.CFUNCTYPE(None, pointer, text, number)(lambda p, f, l: libc.free(p)))
+print(crypto.CRYPTO_set_mem_functions(*functions))'
+    [ "$(cat stdout)" = 1 ] || fail "it said $(cat stdout)"
+    notes >told
+    one_line told '^openssl: .*libcrypto.*: allocation functions were set in a way that libseep\.so does not see'
+}
+
 case_too_late() {
     traced "" - "$TARGETS/openssl_opened" "$TARGETS/libcrypto_symbolic.so" 3 1 late
     notes >told

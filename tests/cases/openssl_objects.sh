@@ -116,3 +116,27 @@ case_without_openssl() {
     report_json trace.seep >report.json
     [ "$(json report.json '.openssl | "\(.calls) \(.objects)"')" = '0 []' ] || fail "$(json report.json .openssl)"
 }
+
+# More lines and callers than are kept apart while they are added up.
+case_many_places() {
+    PYTHONPATH=$LIB python3 - <<'PY' || fail "no trace"
+import trace_write
+w = trace_write.TraceWriter()
+w.start()
+w.process(0, 42, 1, "/srv/demo", ["demo"])
+w.thread(0, 0, 42, "demo")
+w.module(1, 0, 0, 0x400000, 0x400000, 0x500000, bytes(range(20)), "/srv/demo")
+w.source_file(1, "crypto/asn1/tasn_new.c")
+for i in range(21000):
+    outer = w.stack(w.stack(0, 0x401000 + i // 7000 * 16), 0x410000 + i % 3500 * 16)
+    w.alloc(0, i, w.tag(outer, 1, i % 3000 + 1), 100)
+w.end()
+open("trace.seep", "wb").write(w.image())
+PY
+    report_json trace.seep >report.json 2>report.err
+    json report.json '.openssl.objects[] | [.type, .created, .alive, (.places | length), (.places | map(.created) | unique | tostring), (.alive_from | length), (.alive_from | map(.alive) | unique | tostring)] | join(" ")' >objects
+    one_line objects '^ASN\.1 item 21000 21000 3000 \[7\] 3500 \[6\]$'
+    "$SEEP" report trace.seep >text
+    has text '^  and 20979 in 2997 other lines or sizes$'
+    has text '^  and 20982 alive from 3497 other places$'
+}

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-enum { OPERATOR_BYTES = 8 }; /* of the word "operator" */
+enum {
+    OPERATOR_BYTES = 8, /* of the word "operator" */
+    OPEN_MAX = 16,      /* brackets that nothing closes: a symbol may be any bytes */
+};
 
 size_t function_bracket_operator_bytes(const char *start, const char *s) {
     static const char *const names[] = {"<=>", "<<=", ">>=", "->*", "<<", ">>", "<=", ">=", "->", "<", ">"};
@@ -19,9 +22,9 @@ size_t function_bracket_operator_bytes(const char *start, const char *s) {
     return 0;
 }
 
-const char *function_brackets_end(const char *start, const char *s) {
+const char *function_brackets_end(const char *start, const char *s, unsigned *n_open) {
     size_t depth = 0;
-    while (*s) {
+    while (*s && *n_open < OPEN_MAX) {
         size_t n = function_bracket_operator_bytes(start, s);
         if (n) {
             s += n;
@@ -34,18 +37,20 @@ const char *function_brackets_end(const char *start, const char *s) {
         }
         s++;
     }
+    *n_open += 1;
     return NULL;
 }
 
 /* Behind what an opening bracket opens; behind the bracket itself where nothing closes it. */
-static const char *skip_pair(const char *s, char open, char close) {
+static const char *skip_pair(const char *s, char open, char close, unsigned *n_open) {
     size_t depth = 0;
-    for (const char *at = s; *at; at++) {
+    for (const char *at = s; *at && *n_open < OPEN_MAX; at++) {
         depth += *at == open;
         if (*at == close && --depth == 0) {
             return at + 1;
         }
     }
+    *n_open += 1;
     return s + 1;
 }
 
@@ -86,20 +91,21 @@ static size_t bytes_without_suffix(const char *start, size_t n) {
 struct name_part function_bare_name(const char *name) {
     static const char anonymous[] = "(anonymous namespace)";
     const char *start = name, *s = name;
+    unsigned n_open = 0;
     while (*s) {
         if (is_operator_word(name, s)) {
             s = operator_end(s);
             break;
         }
         if (*s == '<') {
-            const char *end = function_brackets_end(name, s);
+            const char *end = function_brackets_end(name, s, &n_open);
             s = end ? end + 1 : s + 1;
         } else if (*s == '{') {
-            s = skip_pair(s, '{', '}');
+            s = skip_pair(s, '{', '}', &n_open);
         } else if (strncmp(s, anonymous, sizeof anonymous - 1) == 0) {
             s += sizeof anonymous - 1;
         } else if (*s == '(' && is_behind_decltype(name, s)) {
-            s = skip_pair(s, '(', ')');
+            s = skip_pair(s, '(', ')', &n_open);
         } else if (*s == '(') {
             break;
         } else if (strncmp(s, " [", 2) == 0) { /* " [clone .cold]" */

@@ -24,8 +24,11 @@ static inline bool function_is_name_byte(char c) {
 /* Bytes of the operator's name at s if it is one with angle brackets, as in "operator<<", else 0. start: of the whole name. */
 size_t function_bracket_operator_bytes(const char *start, const char *s);
 
-/* The '>' that closes the '<' s, or NULL. start: of the whole name. */
-const char *function_brackets_end(const char *start, const char *s);
+/* The '>' that closes the '<' s, or NULL. start: of the whole name.
+ *
+ * n_open  brackets of this name that nothing closes, counted here, 0 at first: behind many of them no more are searched, so that a name that is nothing but
+ *         brackets takes no time */
+const char *function_brackets_end(const char *start, const char *s, unsigned *n_open);
 
 /* The function with its namespaces and classes alone: without result, parameters and the suffix of a part or clone of a function
  * (".cold", ".constprop.0"). Template arguments stay. */

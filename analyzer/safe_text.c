@@ -48,6 +48,7 @@ static bool opens_arguments(const char *start, const char *s) {
 }
 
 void safe_text_put_function(FILE *f, const char *name) {
+    unsigned n_open = 0;
     for (const char *s = name; *s;) {
         size_t n = function_bracket_operator_bytes(name, s);
         if (n) {
@@ -56,7 +57,7 @@ void safe_text_put_function(FILE *f, const char *name) {
             continue;
         }
         if (*s == '<' && opens_arguments(name, s)) {
-            const char *end = function_brackets_end(name, s);
+            const char *end = function_brackets_end(name, s, &n_open);
             if (end) {
                 fputs("<>", f);
                 s = end + 1;

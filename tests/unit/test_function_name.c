@@ -5,6 +5,7 @@
 #include "blame_rules.h"
 #include "demangle.h"
 #include "function_name.h"
+#include "safe_text.h"
 #include "tap.h"
 
 static void check_bare(const char *name, const char *expected) {
@@ -57,7 +58,32 @@ static void check_kind(const char *name, const char *symbol, enum function_kind 
     tap_ok(blame_function_kind(&rules, name, symbol) == expected, name);
 }
 
+/* Symbols may be any bytes: nothing but brackets that nobody closes. */
+static void check_unclosed(const char *part_of_name) {
+    size_t n_part = strlen(part_of_name), n = (1 << 20) / n_part * n_part;
+    char *name = malloc(n + 1);
+    if (!name) {
+        tap_ok(false, "no memory");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        name[i] = part_of_name[i % n_part];
+    }
+    name[n] = '\0';
+    struct name_part bare = function_bare_name(name);
+    tap_ok(bare.start == name && bare.n == n, part_of_name);
+    FILE *null = fopen("/dev/null", "w");
+    if (null) {
+        safe_text_put_function(null, name);
+        fclose(null);
+    }
+    free(name);
+}
+
 int main(void) {
+    check_unclosed("a<");
+    check_unclosed("{");
+    check_unclosed("decltype(<");
     check_bare("malloc", "malloc");
     check_bare("xmalloc.cold", "xmalloc");
     check_bare("helper.constprop.0.isra.0", "helper");

@@ -9,6 +9,7 @@
 
 #include "diag.h"
 #include "openssl_rules.h"
+#include "openssl_sums.h"
 #include "tags.h"
 #include "text.h"
 #include "trace_format.h"
@@ -56,7 +57,6 @@ struct search {
     size_t n_candidates, cap_candidates;
     struct known_size *sizes[OPENSSL_N_RULES];
     size_t n_sizes[OPENSSL_N_RULES], cap_sizes[OPENSSL_N_RULES];
-    size_t max_places[OPENSSL_N_RULES], max_makers[OPENSSL_N_RULES]; /* with as many those that are the same are added up */
 };
 
 /* Many stacks share a frame's node, and few addresses have many: a node is looked up once. */
@@ -338,72 +338,16 @@ static size_t rule_of(const struct search *s, const struct walk *w, const struct
     return OPENSSL_N_RULES;
 }
 
-static int by_place(const void *a, const void *b) {
-    const struct openssl_place *x = a, *y = b;
-    if (x->line != y->line) {
-        return x->line < y->line ? -1 : 1;
-    }
-    if (x->size_bytes != y->size_bytes) {
-        return x->size_bytes < y->size_bytes ? -1 : 1;
-    }
-    return strcmp(x->file ? x->file : "", y->file ? y->file : "");
-}
-
-static void sum_places(struct openssl_type *type) {
-    size_t n = 0;
-    qsort(type->places, type->n_places, sizeof *type->places, by_place);
-    for (size_t i = 0; i < type->n_places; i++) {
-        if (n && by_place(&type->places[n - 1], &type->places[i]) == 0) {
-            cost_add(&type->places[n - 1].cost, &type->places[i].cost);
-        } else {
-            type->places[n++] = type->places[i];
-        }
-    }
-    type->n_places = n;
-}
-
-/* Stacks are many, places and makers mostly few: what has been noted is added up whenever it has doubled. */
-static size_t next_max(size_t n) {
-    return 2 * n + 1024;
-}
-
-static void add_place(struct search *s, struct openssl_type *type, size_t rule, uint64_t tag, const struct cost *cost) {
-    type->places = xgrow(type->places, type->n_places, &type->cap_places, sizeof *type->places);
-    type->places[type->n_places++] = (struct openssl_place){.file = tag ? tag_file(s->profile, tag) : NULL,
-                                                            .line = tag ? trace_tag_line(tag) : 0,
-                                                            .size_bytes = common_size(cost->allocated_bytes, cost->calls),
-                                                            .cost = *cost};
-    if (type->n_places >= s->max_places[rule]) {
-        sum_places(type);
-        s->max_places[rule] = next_max(type->n_places);
-    }
-}
-
-static int by_maker(const void *a, const void *b) {
-    const struct openssl_maker *x = a, *y = b;
-    if (x->location != y->location) {
-        return (uintptr_t)x->location < (uintptr_t)y->location ? -1 : 1;
-    }
-    return x->frame != y->frame ? (x->frame > y->frame) - (x->frame < y->frame) : (x->ip > y->ip) - (x->ip < y->ip);
-}
-
-static void sum_makers(struct openssl_type *type) {
-    size_t n = 0;
-    qsort(type->makers, type->n_makers, sizeof *type->makers, by_maker);
-    for (size_t i = 0; i < type->n_makers; i++) {
-        struct openssl_maker *last = n ? &type->makers[n - 1] : NULL, *maker = &type->makers[i];
-        if (last && last->location == maker->location && last->frame == maker->frame) {
-            last->blocks += maker->blocks;
-            last->bytes += maker->bytes;
-        } else {
-            type->makers[n++] = *maker;
-        }
-    }
-    type->n_makers = n;
+static void add_place(struct search *s, struct openssl_type *type, uint64_t tag, const struct cost *cost) {
+    struct openssl_place place = {.file = tag ? tag_file(s->profile, tag) : NULL,
+                                  .line = tag ? trace_tag_line(tag) : 0,
+                                  .size_bytes = common_size(cost->allocated_bytes, cost->calls),
+                                  .cost = *cost};
+    openssl_type_add_place(type, &place);
 }
 
 /* Objects are put down to the application's function, past the libraries that made them for it. */
-static void add_maker(struct search *s, struct openssl_type *type, size_t rule, uint32_t stack, const struct cost *cost) {
+static void add_maker(struct search *s, struct openssl_type *type, uint32_t stack, const struct cost *cost) {
     const struct stack *stacks = s->profile->stacks;
     uint32_t leaf = stack_leaf(stacks, stack);
     if (!cost->unreleased_blocks || !stack_is_frame(&stacks[leaf])) {
@@ -411,16 +355,12 @@ static void add_maker(struct search *s, struct openssl_type *type, size_t rule, 
     }
     struct blame_frame owner = blame_resolve(s->blame, leaf, true);
     const struct stack *frame = &stacks[owner.stack];
-    type->makers = xgrow(type->makers, type->n_makers, &type->cap_makers, sizeof *type->makers);
-    type->makers[type->n_makers++] = (struct openssl_maker){.location = symbolize(s->symbolizer, frame->module, frame->ip),
-                                                            .frame = owner.frame,
-                                                            .ip = frame->ip,
-                                                            .blocks = cost->unreleased_blocks,
-                                                            .bytes = cost->unreleased_bytes};
-    if (type->n_makers >= s->max_makers[rule]) {
-        sum_makers(type);
-        s->max_makers[rule] = next_max(type->n_makers);
-    }
+    struct openssl_maker maker = {.location = symbolize(s->symbolizer, frame->module, frame->ip),
+                                  .frame = owner.frame,
+                                  .ip = frame->ip,
+                                  .blocks = cost->unreleased_blocks,
+                                  .bytes = cost->unreleased_bytes};
+    openssl_type_add_maker(type, &maker);
 }
 
 static void count_objects(struct search *s, struct openssl_objects *objects) {
@@ -436,8 +376,8 @@ static void count_objects(struct search *s, struct openssl_objects *objects) {
             objects->type_of[i] = (uint8_t)(rule + 1);
             cost_add(&type->cost, cost);
             type->held_bytes += cost->unreleased_bytes;
-            add_place(s, type, rule, w.tag, cost);
-            add_maker(s, type, rule, i, cost);
+            add_place(s, type, w.tag, cost);
+            add_maker(s, type, i, cost);
         }
         for (size_t k = 0; k < w.n_hits; k++) {
             if (openssl_code_rule(w.hits[k].creator) != rule) {
@@ -447,29 +387,13 @@ static void count_objects(struct search *s, struct openssl_objects *objects) {
     }
 }
 
-static int by_calls(const void *a, const void *b) {
-    const struct openssl_place *x = a, *y = b;
-    return x->cost.calls != y->cost.calls ? (x->cost.calls < y->cost.calls) - (x->cost.calls > y->cost.calls)
-                                          : by_place(a, b);
-}
-
-static int by_blocks(const void *a, const void *b) {
-    const struct openssl_maker *x = a, *y = b;
-    return x->blocks != y->blocks ? (x->blocks < y->blocks) - (x->blocks > y->blocks) : (x->ip > y->ip) - (x->ip < y->ip);
-}
-
 /* Leave out the types that were not met. */
 static void drop_unmet(struct openssl_objects *objects, size_t n_stacks) {
     uint8_t renumbered[OPENSSL_N_RULES + 1] = {0};
     for (size_t r = 0; r < OPENSSL_N_RULES; r++) {
         struct openssl_type *type = &objects->types[r];
         if (type->cost.calls) {
-            sum_places(type);
-            qsort(type->places, type->n_places, sizeof *type->places, by_calls);
-            if (type->n_makers) {
-                sum_makers(type);
-                qsort(type->makers, type->n_makers, sizeof *type->makers, by_blocks);
-            }
+            openssl_type_finish(type);
             objects->types[objects->n_types++] = *type;
             renumbered[r + 1] = (uint8_t)objects->n_types;
         }

@@ -40,9 +40,9 @@ struct openssl_type {
     struct cost cost;             /* of the objects' own blocks: calls = created, unreleased_blocks = alive */
     uint64_t held_bytes;          /* unreleased bytes of the objects, and of what was allocated while creating them */
     struct openssl_place *places; /* most created first */
-    size_t n_places, cap_places;
-    struct openssl_maker *makers; /* most alive first */
-    size_t n_makers, cap_makers;
+    size_t n_places, cap_places, max_places;
+    struct openssl_maker *makers;            /* most alive first */
+    size_t n_makers, cap_makers, max_makers; /* with max of them, those that are the same are added up */
 };
 
 struct openssl_objects {

@@ -74,8 +74,12 @@ void report_openssl_text(FILE *f, const struct report *report) {
         return;
     }
     fputs("\nOPENSSL OBJECTS\n", f);
-    for (size_t i = 0; i < o->n_types; i++) {
-        put_type(f, &o->types[i]);
+    for (unsigned is_gone = 0; is_gone < 2; is_gone++) { /* those that are alive first */
+        for (size_t i = 0; i < o->n_types; i++) {
+            if ((o->types[i].cost.unreleased_blocks == 0) == is_gone) {
+                put_type(f, &o->types[i]);
+            }
+        }
     }
     if (o->n_types == 0) {
         fputs("none of the known types\n", f);

@@ -50,6 +50,7 @@ static const char help[] =
     "      --limit SIZE            keep the trace below SIZE, 1M to 1024G: its oldest events become totals, exact but no\n"
     "                              longer to be looked at by time (0: no limit)\n"
     "      --seccomp               for programs with a seccomp filter: record without a system call once they run\n"
+    "      --no-openssl            do not have OpenSSL say where it allocates and frees\n"
     "      --no-follow-exec        do not trace programs that the program runs (fork children are traced)\n"
     "      --unwinder NAME         reuse, cfi, libunwind, or verify: reuse compared with libunwind (reuse)\n"
     "  -h, --help                  this\n"
@@ -85,23 +86,22 @@ static bool is_value(int option, const char *s) {
 
 /* Returns -1 to go on, or the status to end with. */
 static int read_options(struct run *run, int argc, char **argv) {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                            {"ring", required_argument, NULL, 'r'},
-                                            {"sample", required_argument, NULL, 's'},
-                                            {"limit", required_argument, NULL, 'l'},
-                                            {"unwinder", required_argument, NULL, 'u'},
-                                            {"no-follow-exec", no_argument, NULL, 'n'},
-                                            {"seccomp", no_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'},   {"ring", required_argument, NULL, 'r'},
+        {"sample", required_argument, NULL, 's'},   {"limit", required_argument, NULL, 'l'},
+        {"unwinder", required_argument, NULL, 'u'}, {"no-follow-exec", no_argument, NULL, 'n'},
+        {"seccomp", no_argument, NULL, 'c'},        {"no-openssl", no_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
     opterr = 0; /* our own words for it */
     for (int c; (c = getopt_long(argc, argv, "+:o:h", options, NULL)) != -1;) {
         if (c == 'h') {
             fputs(help, stdout);
             return SEEP_EXIT_DONE;
         }
-        if (c == 'n' || c == 'c') {
-            *(c == 'n' ? &run->options.is_alone : &run->options.is_quiet) = true;
+        if (c == 'n' || c == 'c' || c == 'p') {
+            *(c == 'n'   ? &run->options.is_alone
+              : c == 'c' ? &run->options.is_quiet
+                         : &run->options.is_without_openssl) = true;
             continue;
         }
         if (c == ':' || c == '?') {

@@ -162,6 +162,7 @@ int run_set_environment(const struct run_options *options, const char *shim, con
     add_option(&line, ":unwinder=", options->unwinder);
     add_option(&line, ":follow_exec=", options->is_alone ? "no" : NULL);
     add_option(&line, ":seccomp=", options->is_quiet ? "yes" : NULL);
+    add_option(&line, ":openssl=", options->is_without_openssl ? "no" : NULL);
 
     struct text libraries = text_over(preload, sizeof preload);
     const char *others = getenv("LD_PRELOAD");

@@ -18,6 +18,7 @@ struct run_options {
     const char *unwinder;
     bool is_alone; /* --no-follow-exec */
     bool is_quiet; /* --seccomp */
+    bool is_without_openssl;
 };
 
 /* A key's value in SEEP_OPTIONS as this process was given it, the last if there are several; "" for a key without one. Returns NULL if it is not there; the

@@ -108,6 +108,14 @@ case_without_tags() {
     [ "$(object SSL_CTX alive)" -ge 7 ] || fail "$(object SSL_CTX alive) SSL_CTX"
 }
 
+# What is not asked of OpenSSL is in no stack.
+case_not_asked() {
+    "$SEEP" run --no-openssl -o trace.seep -- "$TARGETS/openssl_versions" 2>err || fail "exit status $?"
+    report_json trace.seep >report.json
+    [ "$(json report.json '[.sites[].stacks[] | select(.openssl)] | length')" = 0 ] || fail "tags with --no-openssl"
+    [ "$(json report.json '[.sites[] | select(.function == "CRYPTO_zalloc").calls] | add')" = 8 ] || fail "its allocations are missing"
+}
+
 # A program that has nothing to do with it has no such section.
 case_without_openssl() {
     "$SEEP" run -o trace.seep -- ls / >/dev/null 2>err || fail "exit status $?"

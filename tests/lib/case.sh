@@ -88,7 +88,10 @@ find_collector() {
 end_of_case() {
     local pid
     for pid in $background_pids; do
-        kill -KILL "$pid" 2>/dev/null || true
+        case $(cat "/proc/$pid/comm" 2>/dev/null) in
+        timeout) kill -TERM "$pid" 2>/dev/null || true ;; # which it hands on to what it runs
+        *) kill -KILL "$pid" 2>/dev/null || true ;;
+        esac
     done
     wait 2>/dev/null || true
 }

@@ -190,7 +190,7 @@ PY
     done
 }
 
-case_rust() { # 120 s
+case_rust() { # 240 s
     for flags in '-g' '-g -C symbol-mangling-version=v0' '-C symbol-mangling-version=v0' '-g -C opt-level=0'; do
         # shellcheck disable=SC2086 # several
         rustc -O $flags -o leaks "$ROOT/tests/targets/blame_rust.rs" 2>err || fail "rustc: $(head -5 err)"

@@ -111,12 +111,12 @@ case_exit_in_a_handler_in_malloc() { # 180 s
     odd jump 30
 }
 
-case_exit_beside_a_cancelled_thread() { # 120 s
+case_exit_beside_a_cancelled_thread() { # 240 s
     odd cancel 40
     reasons | grep -q 'did not answer' || fail "none was cancelled in malloc: $(reasons)"
 }
 
-case_exit_with_a_damaged_heap() { # 120 s
+case_exit_with_a_damaged_heap() { # 240 s
     ulimit -c unlimited
     odd damaged 10
     [ "$(json report.json '[.processes[1:][] | select(.coverage.share == null)] | length')" = 10 ] || fail "$(reasons)"

@@ -18,7 +18,7 @@ stress() {
     python3 "$LIB/compare_books.py" books report.json || fail "the report is wrong"
 }
 
-case_stress() { # 120 s
+case_stress() { # 240 s
     "$TARGETS/go_stress" 200 >native.out
     for _ in $(seq 10); do
         stress

@@ -93,7 +93,7 @@ case_cut_stacks() {
 }
 
 # Addresses are used again by other libraries, more often than there once were numbers for that.
-case_many_dlcloses() { # 60 s
+case_many_dlcloses() { # 240 s
     BOOKS=$PWD/books "$SEEP" run -o trace.seep -- "$TARGETS/library_reopen" 6000 >out 2>err || fail "exit status $?"
     report_json trace.seep >report.json
     python3 "$LIB/compare_books.py" books report.json --module library_reopen || fail "the report is wrong"
@@ -124,7 +124,7 @@ case_fork_in_handler_by_syscall() {
 
 # What is under way when a handler calls exit() is no loss; what it jumps out of is one. (A jump may come right before a hook begins, or after its
 # event is written.)
-case_exit_in_hook() { # 120 s
+case_exit_in_hook() { # 240 s
     local how lost n_struck n_behind
     for how in "exit 97" "exit 97 onstack" "jump 97" "jump 97 onstack"; do
         rm -f trace.seep

@@ -80,7 +80,7 @@ case_heaptrack_misses_operator_new_of_jemalloc() {
     has_not ht.txt '^ *site_new$'
 }
 
-case_cc1plus_calls() { # 120 s
+case_cc1plus_calls() { # 240 s
     # A real program: the calls must be the same to the last one but for what heaptrack cannot see or makes itself.
     printf '#include <map>\n#include <string>\nstd::map<std::string, int> m;\n' >unit.cc
     cc1plus=$(g++ -print-prog-name=cc1plus)

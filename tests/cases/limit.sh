@@ -69,7 +69,7 @@ case_threads() {
     below 1048576 a.seep
 }
 
-case_tree() { # 120 s
+case_tree() { # 240 s
     limited_books 1048576 family tree 9 2
     below 1048576 a.seep
     for pid in $(json report.json '.processes[0, 1, 100].pid'); do
@@ -81,7 +81,7 @@ case_tree() { # 120 s
 }
 
 # Each block of another size: what there is to say of them comes to more than the limit.
-case_totals_beyond_the_limit() { # 120 s
+case_totals_beyond_the_limit() { # 240 s
     cat >sizes.py <<'PY'
 import ctypes
 libc = ctypes.CDLL(None)
@@ -143,7 +143,7 @@ PY
 }
 
 # A block that is sampled stands for others: 100,000 of 16 bytes are the peak, though those that are recorded come to less than the larger ones later.
-case_sampled() { # 120 s
+case_sampled() { # 240 s
     cat >work.py <<'PY'
 import ctypes, random
 libc = ctypes.CDLL(None)
@@ -179,7 +179,7 @@ sys.exit(repr(wrong) if wrong else 0)
 PY
 }
 
-case_report_while_running() { # 120 s
+case_report_while_running() { # 240 s
     background log "$SEEP" run --limit 1M -o a.seep -- "$TARGETS/random_threads" 2 8000000 3
     later 10 test -s a.seep
     local n=0 last=0 now inode before='' changes=-1
@@ -212,7 +212,7 @@ until_folding() {
 }
 
 # The trace of a collector that is killed in the middle of a fold is the one from before, whole up to its last block.
-case_killed_in_a_fold() { # 120 s
+case_killed_in_a_fold() { # 240 s
     background log "$SEEP" run --limit 16M -o a.seep -- "$TARGETS/random_threads" 4 30000000 3
     later 10 test -s a.seep
     find_collector
@@ -239,7 +239,7 @@ not_folded() {
 }
 
 # What becomes of the trace when the new file has no place: it grows, and says so. A fold would make another trace of the old name, and is not begun.
-case_no_place_for_the_new_file() { # 120 s
+case_no_place_for_the_new_file() { # 240 s
     local n_seen=0
     mkdir closed
     background log env BOOKS="$PWD/books" "$SEEP" run --limit 1M -o closed/a.seep -- "$TARGETS/random_threads" 2 1500000 3
@@ -254,7 +254,7 @@ case_no_place_for_the_new_file() { # 120 s
 }
 
 # The same where it loses its place in the middle of a fold.
-case_moved_in_a_fold() { # 120 s
+case_moved_in_a_fold() { # 240 s
     background log env BOOKS="$PWD/books" "$SEEP" run --limit 8M -o a.seep -- "$TARGETS/random_threads" 2 5000000 3
     later 10 test -s a.seep
     until_folding before.seep
@@ -290,10 +290,10 @@ damaged() {
     python3 "$LIB/damage.py" "$BUILD/asan/seep" good.seep "$1" "$2" 2 "$front"
 }
 
-case_cut() { # 120 s
+case_cut() { # 240 s
     damaged cut 30
 }
 
-case_flipped() { # 120 s
+case_flipped() { # 240 s
     damaged flip 45
 }

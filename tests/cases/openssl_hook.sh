@@ -98,7 +98,7 @@ case_nothing_twice() {
     one_line stderr '^seep: SEEP_OPTIONS: openssl wants yes or no, not "perhaps"; ignored$'
 }
 
-case_modes() { # 120 s
+case_modes() { # 240 s
     local options how
     for options in unwinder=cfi unwinder=libunwind unwinder=verify seccomp=yes limit=1M ring=256K; do
         for how in "" own; do
@@ -110,7 +110,7 @@ case_modes() { # 120 s
     done
 }
 
-case_allocators() { # 120 s
+case_allocators() { # 240 s
     local library lib=/usr/lib/x86_64-linux-gnu how
     for library in $lib/libjemalloc.so.2 $lib/libtcmalloc.so.4 $lib/libmimalloc.so.2 "$TARGETS/lib_layered.so" \
         "$TARGETS/lib_layered_large.so" "$TARGETS/lib_chosen.so"; do
@@ -130,7 +130,7 @@ case_sampled() {
 }
 
 # What a program is answered that has functions of its own, or would have.
-case_answers() { # 60 s
+case_answers() { # 240 s
     local how
     for how in early late twice null some_malloc some_realloc zero restore realloc_first given threads errno; do
         "$TARGETS/openssl_set" $how >untraced 2>untraced.err || fail "untraced: exit status $?"
@@ -141,7 +141,7 @@ case_answers() { # 60 s
 }
 
 # Opened, closed and opened again, by several threads at once.
-case_opened() { # 60 s
+case_opened() { # 240 s
     local threads
     for threads in 1 4; do
         traced "" - "$TARGETS/openssl_opened" "$TARGETS/libcrypto_symbolic.so" 50 $threads
@@ -187,7 +187,7 @@ case_too_late() {
 }
 
 # Those that cannot tell, opened or there from the start: nothing is set, and one line says why, however often they are opened.
-case_others() { # 60 s
+case_others() { # 240 s
     local kind why
     while read -r kind why; do
         traced "" - "$TARGETS/openssl_opened" "$TARGETS/lib_fake_$kind.so" 3
@@ -223,24 +223,24 @@ tags_of() {
 }
 
 # Opened with RTLD_LOCAL, by a module.
-case_python() { # 60 s
+case_python() { # 240 s
     tags_of 1000 "$PYTHON" -c 'import ssl
 print(ssl.create_default_context().verify_mode)'
     [ "$(json report.json '[.sites[].stacks[] | select((.openssl.file // "") == "ssl/ssl_lib.c")] | length')" -gt 0 ] || fail "nothing from ssl/ssl_lib.c"
 }
 
 # Inside the program.
-case_node() { # 120 s
+case_node() { # 240 s
     command -v node >where || skip "node is not installed"
     tags_of 1000 node -e 'console.log(require("crypto").createHash("sha256").update("x").digest("hex"))'
 }
 
-case_openssl_command() { # 60 s
+case_openssl_command() { # 240 s
     tags_of 1000 openssl x509 -in /etc/ssl/certs/ca-certificates.crt -noout -subject
 }
 
 # The sums of a folded trace are those of an unfolded one.
-case_limit() { # 120 s
+case_limit() { # 240 s
     traced "" - "$TARGETS/openssl_calls" random=1200000
     json report.json '[.sites[].stacks[] | [.openssl, .calls, .unreleased_blocks]] | sort' >whole
     traced limit=1M - "$TARGETS/openssl_calls" random=1200000
@@ -263,7 +263,7 @@ case_report() {
 }
 
 # A TLS server answers as without seep, and each handshake's blocks have tags and go.
-case_nginx() { # 120 s
+case_nginx() { # 240 s
     local port how
     openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=localhost -days 2 2>/dev/null
     mkdir html

@@ -36,7 +36,7 @@ contexts() {
         max_by(.[2]) | \"\(.[0]) \(.[1])\""
 }
 
-case_certificate_reload() { # 120 s
+case_certificate_reload() { # 240 s
     make_certificate
     traced "$TARGETS/cert_reload" cert.pem key.pem 100 1
     [ "$(json books .SSL_CTX.alive)" = 100 ] || fail "the program's books: $(cat books)"
@@ -48,7 +48,7 @@ case_certificate_reload() { # 120 s
     objects_agree
 }
 
-case_certificate_reload_fixed() { # 120 s
+case_certificate_reload_fixed() { # 240 s
     make_certificate
     traced "$TARGETS/cert_reload" cert.pem key.pem 100 1 fixed
     [ "$(json books .SSL_CTX.alive)" = 0 ] || fail "the program's books: $(cat books)"
@@ -81,7 +81,7 @@ radio() { # PROGRAM
     has_not text '_ZN5radio|_RNvC'
 }
 
-case_radio() { # 120 s
+case_radio() { # 240 s
     start_server
     radio "$TARGETS/radio"
     has text 'main\.rs:[0-9]+$'
@@ -90,7 +90,7 @@ case_radio() { # 120 s
 }
 
 # Without a symbol table there are no names; the stacks are as they are with one, and a file that has the names gives them.
-case_radio_stripped() { # 120 s
+case_radio_stripped() { # 240 s
     start_server
     strip -o radio "$TARGETS/radio"
     traced ./radio "$port" 4
@@ -103,7 +103,7 @@ case_radio_stripped() { # 120 s
     python3 "$LIB/openssl_books.py" leaked books report.json || fail "the report is wrong"
 }
 
-case_radio_calls() { # 120 s
+case_radio_calls() { # 240 s
     start_server
     export OPENSSL_CALLS=$PWD/calls
     LD_PRELOAD=$TARGETS/lib_count_openssl.so traced "$TARGETS/radio" "$port" 4
@@ -158,7 +158,7 @@ reload() {
 }
 
 # nginx frees the SSL_CTX of each configuration that it leaves: none may stand among the leaks.
-case_nginx_reloads() { # 120 s
+case_nginx_reloads() { # 240 s
     make_certificate
     mkdir html
     echo '<p>hello</p>' >html/index.html

@@ -211,7 +211,7 @@ redis_once() { # NAME COMMAND…
     status_of 0 wait "$background_pid"
 }
 
-case_redis() { # 120 s
+case_redis() { # 240 s
     redis_once native
     redis_once traced "$SEEP" run -o trace.seep --
     same traced.answers native.answers

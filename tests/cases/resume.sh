@@ -80,7 +80,7 @@ passes_the_description() { # TRACE, a short one
     [ "$(json read.json '.index == .checkpoints')" = true ] || fail "the index is $(json read.json .index), the checkpoints $(json read.json .checkpoints)"
 }
 
-case_both_killed() { # 60 s
+case_both_killed() { # 240 s
     local n ring
     for n in 1 2 3; do
         for ring in '' :ring=256K; do
@@ -98,7 +98,7 @@ case_both_killed() { # 60 s
     done
 }
 
-case_killed_again_and_again() { # 60 s
+case_killed_again_and_again() { # 240 s
     local n ring
     for ring in '' :ring=4M; do
         rm -f oracle a.seep
@@ -123,7 +123,7 @@ case_killed_again_and_again() { # 60 s
 }
 
 # Between two commits of a journal, and of a folded trace: each system call is a moment at which a file has changed and the next has not.
-case_killed_behind_a_call() { # 120 s
+case_killed_behind_a_call() { # 240 s
     local call n
     for call in pwrite rename; do
         for n in 1 2 3 8; do
@@ -180,7 +180,7 @@ case_killed_at_the_end() {
     done
 }
 
-case_threads_killed() { # 90 s
+case_threads_killed() { # 240 s
     local n ring
     for n in 1 2 3; do
         for ring in '' :ring=512K; do
@@ -194,7 +194,7 @@ case_threads_killed() { # 90 s
     done
 }
 
-case_family_killed() { # 90 s
+case_family_killed() { # 240 s
     local n
     for n in 1 2 3 4; do
         rm -f oracle a.seep
@@ -207,7 +207,7 @@ case_family_killed() { # 90 s
 }
 
 # The description of the format knows nothing of collectors that were killed.
-case_passes_the_description() { # 90 s
+case_passes_the_description() { # 240 s
     traced a.seep '' "$TARGETS/killed_many" oracle 1 2 20000
     let_work oracle 0.3
     kill_collector
@@ -222,7 +222,7 @@ case_passes_the_description() { # 90 s
 }
 
 # Two programs of many threads whose books are compared at their own end.
-case_books_of_threads() { # 120 s
+case_books_of_threads() { # 240 s
     local n pid
     for n in 1 2; do
         rm -f a.seep books
@@ -246,7 +246,7 @@ case_books_of_threads() { # 120 s
 }
 
 # Without a collector the ring fills; what finds no place is counted, and told by the one that goes on.
-case_full_without_collector() { # 60 s
+case_full_without_collector() { # 240 s
     traced a.seep :ring=256K "$TARGETS/killed" oracle
     let_work oracle 0.2
     kill_collector
@@ -273,7 +273,7 @@ if lost.get("ring-full", 0) < 1000 or not allocations + frees <= told <= allocat
 PY
 }
 
-case_two_reports_at_once() { # 60 s
+case_two_reports_at_once() { # 240 s
     local n first
     for n in 1 2 3; do
         rm -f oracle a.seep
@@ -292,7 +292,7 @@ case_two_reports_at_once() { # 60 s
 }
 
 # The trace is written again where there is room again.
-case_no_room() { # 60 s
+case_no_room() { # 240 s
     local size
     traced a.seep '' "$TARGETS/killed_many" oracle 3 2
     let_work oracle 1
@@ -309,7 +309,7 @@ case_no_room() { # 60 s
 }
 
 # From the start: then it goes on without, as it did before there were journals.
-case_no_room_for_state() { # 60 s
+case_no_room_for_state() { # 240 s
     background said bash -c 'ulimit -f 1024; exec env LD_PRELOAD="$1" SEEP_OPTIONS="output=$2/a.seep:ring=256K" "$3" oracle' sh         "$LIBSEEP" "$PWD" "$TARGETS/killed"
     let_work oracle 1
     n=200
@@ -328,7 +328,7 @@ case_no_room_for_state() { # 60 s
 }
 
 # A folder in which nothing can be removed, for somebody who is not root.
-case_read_only_folder() { # 60 s
+case_read_only_folder() { # 240 s
     local as=()
     [ "$(id -u)" != 0 ] || as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
     place=$(mktemp -d /tmp/seep-case-XXXXXX)
@@ -376,7 +376,7 @@ case_of_another_user() {
     rm -rf "$place"
 }
 
-case_refusals() { # 60 s
+case_refusals() { # 240 s
     traced a.seep '' "$TARGETS/killed_many" oracle 1 2
     let_work oracle 0.2
     kill_all
@@ -475,7 +475,7 @@ case_under_run() {
 }
 
 # What starts while no collector runs is not traced, and that is told.
-case_missed_processes() { # 60 s
+case_missed_processes() { # 240 s
     cat >script <<'SH'
 echo ready
 while [ ! -e go ]; do sleep 0.05; done

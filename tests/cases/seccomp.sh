@@ -86,7 +86,7 @@ case_small_ring() {
 }
 
 # A collector that stands still: hooks wait without sleeping, in bounded time, and count what they drop.
-case_full_ring() { # 120 s
+case_full_ring() { # 240 s
     background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep:ring=1M:seccomp=yes BOOKS="$PWD/books" \
         "$TARGETS/random_threads" 2 5000000 1
     pid=$background_pid

@@ -96,12 +96,12 @@ nginx_daemon() {
     [ "$(awk -F'\t' '/nginx -p/' processes | wc -l)" = 11 ] || fail "names: $(cat processes)"
 }
 
-case_nginx_daemon() { # 120 s
+case_nginx_daemon() { # 240 s
     in_place_of_ours
     nginx_daemon
 }
 
-case_nginx_daemon_as_nobody() { # 120 s
+case_nginx_daemon_as_nobody() { # 240 s
     in_place_of_nobody
     nginx_daemon
 }
@@ -151,12 +151,12 @@ nginx_upgrade() {
     [ "$(wc -l <execs)" = 1 ] || fail "no second program: $(cat processes)"
 }
 
-case_nginx_upgrade() { # 60 s
+case_nginx_upgrade() { # 240 s
     in_place_of_ours
     nginx_upgrade
 }
 
-case_nginx_upgrade_as_nobody() { # 60 s
+case_nginx_upgrade_as_nobody() { # 240 s
     in_place_of_nobody
     nginx_upgrade
 }
@@ -200,12 +200,12 @@ redis_bgsave() {
     [ "$(awk -F'\t' '$4 == "exit" && $5 == 0 && /redis-server/' processes | wc -l)" = 4 ] || fail "ends: $(cat processes)"
 }
 
-case_redis_bgsave() { # 120 s
+case_redis_bgsave() { # 240 s
     in_place_of_ours
     redis_bgsave
 }
 
-case_redis_bgsave_as_nobody() { # 120 s
+case_redis_bgsave_as_nobody() { # 240 s
     in_place_of_nobody
     redis_bgsave
 }
@@ -256,7 +256,7 @@ has_sleeper() {
     psql -qAt -c "select 1 from pg_stat_activity where query like 'select pg_backend%' and wait_event = 'PgSleep'" | grep -q 1
 }
 
-case_postgres() { # 120 s
+case_postgres() { # 240 s
     [ -n "$postgres_bin" ] || fail "no PostgreSQL is installed; run scripts/deps"
     local user
     user=$(id -un)
@@ -347,12 +347,12 @@ apache_prefork() {
     [ "$(end_of "$(cat traced.master)")" = 'exit 0' ] || fail "the master: $(end_of "$(cat traced.master)")"
 }
 
-case_apache_prefork() { # 120 s
+case_apache_prefork() { # 240 s
     in_place_of_ours
     apache_prefork
 }
 
-case_apache_prefork_as_nobody() { # 120 s
+case_apache_prefork_as_nobody() { # 240 s
     in_place_of_nobody
     apache_prefork
 }
@@ -372,7 +372,7 @@ os.waitpid(child, 0)' 2>err
     [ "$(wc -l <processes)" = 1 ] || fail "$(cat processes)"
 }
 
-case_python_multiprocessing() { # 120 s
+case_python_multiprocessing() { # 240 s
     cat >work.py <<'PY'
 import multiprocessing, os, sys
 def work(n):

@@ -114,7 +114,7 @@ case_dead_collector() {
     has text '^total memory leaked'
 }
 
-case_stopped_collector() { # 120 s
+case_stopped_collector() { # 240 s
     background log env "LD_PRELOAD=$LIBSEEP" SEEP_OPTIONS=output=a.seep:ring=1M BOOKS="$PWD/books" "$TARGETS/random_threads" 2 3000000 1
     pid=$background_pid
     find_collector

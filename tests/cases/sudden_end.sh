@@ -102,7 +102,7 @@ is_complete() { # TRACE
 }
 
 # The kernel ends what takes too much memory of a container; the collector lives in there as well.
-case_memory_limit_of_a_container() { # 90 s
+case_memory_limit_of_a_container() { # 240 s
     local status=0
     if [ -w /sys/fs/cgroup/cgroup.procs ]; then
         group=/sys/fs/cgroup/seep-case-$$

@@ -124,12 +124,12 @@ case_output_closed() {
 }
 
 # damage.py SEEP TRACE HOW N: damaged copies must give exit status 0 or 3, a line for every 3, in time, and no signal.
-case_cut() { # 120 s
+case_cut() { # 240 s
     make_trace
     python3 "$LIB/damage.py" "$BUILD/asan/seep" good.seep cut 300
 }
 
-case_flipped() { # 120 s
+case_flipped() { # 240 s
     make_trace
     python3 "$LIB/damage.py" "$BUILD/asan/seep" good.seep flip 400
 }

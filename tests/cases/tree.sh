@@ -27,7 +27,7 @@ case_books_of_forks() {
 }
 
 # 511 processes, most of which are alive at once.
-case_books_of_a_deep_tree() { # 60 s
+case_books_of_a_deep_tree() { # 240 s
     BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$family" tree 8 2 2>err || fail "exit status $?"
     all_told a.seep
     python3 "$LIB/compare_books.py" books report.json --module family || fail "the report is wrong"
@@ -72,7 +72,7 @@ inherits_exactly() {
 }
 
 # The other threads of a process go on while it forks.
-case_fork_beside_threads() { # 60 s
+case_fork_beside_threads() { # 240 s
     inherits_exactly 3 1 100
     rm -f a.seep
     inherits_exactly 2 2 60
@@ -90,7 +90,7 @@ case_one_process_alone() {
     done
 }
 
-case_shell_of_1000_programs() { # 60 s
+case_shell_of_1000_programs() { # 240 s
     # shellcheck disable=SC2016
     "$SEEP" run -o a.seep -- sh -c 'i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done; /bin/false' 2>err && fail "status 0"
     all_told a.seep
@@ -308,7 +308,7 @@ case_stillborn_children() {
     [ $((SECONDS - started)) -lt 4 ] || fail "somebody was waited for: $((SECONDS - started)) s"
 }
 
-case_crowd() { # 60 s
+case_crowd() { # 240 s
     "$SEEP" run -o a.seep -- "$family" crowd 300 2>err || fail "exit status $?"
     all_told a.seep
     [ "$(processes a.seep 'select(.origin == "fork" and .totals.allocations == 1) | .pid' | wc -l)" = 300 ] || fail "not all children"
@@ -323,7 +323,7 @@ case_bare() {
     [ "$(processes a.seep .command | grep -c 'ls /\|sort /etc\|head -1')" -ge 3 ] || fail "$(processes a.seep .command)"
 }
 
-case_make_tree() { # 60 s
+case_make_tree() { # 240 s
     mkdir src
     for i in 1 2 3 4 5 6; do
         echo "int f$i(int n) { int s = 0; for (int i = 0; i < n; i++) s += i * $i; return s; }" >src/f$i.c

@@ -1,6 +1,9 @@
 # openssl_hook.sh - OpenSSL's file and line of each block, and a program that does not notice.
 # shellcheck shell=bash disable=SC2154
 
+# shellcheck source=tests/lib/tls.sh
+. "$LIB/tls.sh"
+
 all_json() { # TRACE > JSON
     "$SEEP" report --format json --top 1000000 --stacks 1000000 "$1"
 }
@@ -265,7 +268,7 @@ case_report() {
 # A TLS server answers as without seep, and each handshake's blocks have tags and go.
 case_nginx() { # 240 s
     local port how
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=localhost -days 2 2>/dev/null
+    make_certificate
     mkdir html
     seq 20000 >html/file.txt
     for how in untraced traced; do

@@ -1,9 +1,8 @@
 # openssl_objects.sh - OpenSSL's objects in the report: how many were made, how many stay, and by whom.
 # shellcheck shell=bash disable=SC2154,SC2016
 
-make_certificate() {
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem 2>openssl.log
-}
+# shellcheck source=tests/lib/tls.sh
+. "$LIB/tls.sh"
 
 # traced PROGRAM [fixed]: leaves its books, and the report in both forms.
 traced() {

@@ -1,9 +1,8 @@
 # openssl_real.sh - programs that lose OpenSSL's objects under real handshakes, and some that do not.
 # shellcheck shell=bash disable=SC2154,SC2016
 
-make_certificate() {
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem 2>openssl.log
-}
+# shellcheck source=tests/lib/tls.sh
+. "$LIB/tls.sh"
 
 # A server of pages, on $port.
 start_server() {

@@ -91,9 +91,8 @@ case_git_and_coreutils() {
     as_ever 10 grep -c License "$ROOT/LICENSE"
 }
 
-make_certificate() {
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem 2>openssl.log
-}
+# shellcheck source=tests/lib/tls.sh
+. "$LIB/tls.sh"
 
 nginx_conf() { # PORT EXTRA
     cat <<CONF

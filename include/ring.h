@@ -44,11 +44,11 @@
 #define RING_MAGIC "SEEPRING"
 
 enum {
-    RING_VERSION = 9,
+    RING_VERSION = 10,
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
     RING_JOINS = 4096, /* processes that may be on their way into the tree at once */
-    RING_RUNS = 1024,  /* programs that this process may be running at once, until it is seen whether they come */
+    RING_RUNS = 4096,  /* programs that this process may be running at once, until it is seen whether they come */
 };
 
 /* Why something could not be recorded; the index of ring_header.lost and the trace's LOST records.
@@ -144,6 +144,8 @@ struct ring_header {
     _Atomic uint32_t next_join;           /* where to look for a free place first */
     _Atomic uint32_t n_runs;              /* runs ever used: the first free one is taken */
     _Atomic uint32_t n_forks;             /* marks ever put into the events; serials start at 1 */
+    _Atomic uint32_t are_joins_stalled;   /* a wait for a free place was in vain: nobody waits until there is one again */
+    _Atomic uint32_t n_joins_refused;     /* processes that found none */
     alignas(64) _Atomic uint64_t
         free_chunks; /* stack of recycled chunks: tag << 32 | index + 1; 0 in the low half = empty */
     alignas(64) _Atomic uint64_t

@@ -58,9 +58,7 @@ static uint32_t wait_for_chunk(void) {
         if (!is_worth_waiting()) {
             return 0;
         }
-        static const uint32_t never_woken = 0; /* only the collector waits on ring->wake */
-        sys_futex_wake(&ring->wake);
-        sys_futex_wait(&never_woken, 0, WAIT_STEP_NS);
+        ring_wait_for_collector(ring, WAIT_STEP_NS);
         uint32_t taken = ring_chunk_take();
         if (taken) {
             return taken;

@@ -26,6 +26,8 @@ enum {
     GENERATIONS = 4,
     QUIET_LOG_UNITS_MAX = 32768, /* 2 MiB: some 10,000 modules */
     QUIET_NODES_MAX = 1 << 20,   /* 16 MiB */
+    JOIN_STEP_NS = 5000000,
+    JOIN_STEPS_MAX = 100, /* half a second in all */
 };
 
 struct ring_header *ring;
@@ -315,19 +317,45 @@ void ring_forget_parent(void) {
     }
 }
 
-struct ring_join *ring_join_claim(struct ring_header *of) {
+/* is_full: whether it is worth trying again. */
+static struct ring_join *claim_free_join(struct ring_header *of, bool *is_full) {
     struct ring_join *joins = (struct ring_join *)((char *)of + of->joins.off);
     for (uint32_t tries = 0; tries < of->joins.cap; tries++) {
         uint32_t at = atomic_fetch_add_explicit(&of->next_join, 1, memory_order_acq_rel) % of->joins.cap,
                  free_place = RING_JOIN_FREE;
+        if (atomic_load_explicit(&joins[at].state, memory_order_relaxed) != RING_JOIN_FREE) {
+            continue;
+        }
         if (back((void *)((uintptr_t)&joins[at] & ~(page_bytes() - 1)), page_bytes()) < 0) {
+            *is_full = false;
             return NULL;
         }
         if (atomic_compare_exchange_strong(&joins[at].state, &free_place, RING_JOIN_CLAIMED)) {
             return &joins[at];
         }
     }
+    *is_full = true;
     return NULL;
+}
+
+struct ring_join *ring_join_claim(struct ring_header *of) {
+    bool is_full = false;
+    struct ring_join *join = claim_free_join(of, &is_full);
+    for (int i = 0; i < JOIN_STEPS_MAX && !join && is_full && !quiet_is_on; i++) {
+        if (atomic_load_explicit(&of->are_joins_stalled, memory_order_relaxed) ||
+            atomic_load_explicit(&of->collector_state, memory_order_acquire) != RING_COLLECTOR_RUNNING) {
+            break;
+        }
+        ring_wait_for_collector(of, JOIN_STEP_NS);
+        join = claim_free_join(of, &is_full);
+    }
+    if (!join) {
+        atomic_fetch_add_explicit(&of->n_joins_refused, 1, memory_order_relaxed);
+    }
+    if (join || is_full) {
+        atomic_store_explicit(&of->are_joins_stalled, join == NULL, memory_order_relaxed);
+    }
+    return join;
 }
 
 struct ring_run *ring_run_claim(void) {
@@ -347,6 +375,12 @@ struct ring_run *ring_run_claim(void) {
         }
     }
     return NULL;
+}
+
+void ring_wait_for_collector(struct ring_header *of, uint64_t ns) {
+    static const uint32_t never_woken = 0; /* only the collector waits on `wake` */
+    sys_futex_wake(&of->wake);
+    sys_futex_wait(&never_woken, 0, ns);
 }
 
 /* Ask the collector to come now when half of the chunks are taken. */

@@ -45,8 +45,12 @@ void ring_forget_parent(void);
 uint32_t ring_parent_collector(void);
 uint32_t ring_parent_slots(void);
 
-/* Claim a place among the joins of a ring, this process's or the first one's of the tree. Returns NULL if all are taken. */
+/* Claim a place among the joins of a ring, this process's or the first one's of the tree. Where all are taken it waits for the collector, up to half a
+ * second; not when quiet. Returns NULL if there is none then. */
 struct ring_join *ring_join_claim(struct ring_header *of);
+
+/* Ask the collector to come, and sleep for that long. Context: not when quiet */
+void ring_wait_for_collector(struct ring_header *of, uint64_t ns);
 
 /* Claim a place among this ring's runs. Returns NULL if all are taken. */
 struct ring_run *ring_run_claim(void);

@@ -320,8 +320,8 @@ static bool is_waited_for(const struct collector *c, const struct target *parent
     return false;
 }
 
-/* Finish what has died. Returns whether anybody is left, or may come. */
-static bool reap(struct collector *c) {
+/* Finish what has died. are_all_taken: all that have joined so far. Returns whether anybody is left, or may come. */
+static bool reap(struct collector *c, bool are_all_taken) {
     bool must_check = clock_mono_ns() - c->exec_checked_ns >= EXEC_CHECK_NS, is_any_left = false;
     c->exec_checked_ns = must_check ? clock_mono_ns() : c->exec_checked_ns;
     bool is_any_dead = false;
@@ -332,7 +332,7 @@ static bool reap(struct collector *c) {
         target_drop_forks(t, KEPT_NS);
     }
     if (is_any_dead) {
-        newcomers_take(c); /* what they have become, and their last children, are known before they end */
+        are_all_taken = newcomers_take(c); /* what they have become, and their last children, are known before they end */
     }
     for (uint32_t i = 0; i < c->n_targets; i++) {
         struct target *t = c->targets[i];
@@ -343,7 +343,7 @@ static bool reap(struct collector *c) {
     for (uint32_t i = c->n_targets; i-- > 0;) {
         struct target *t = c->targets[i];
         bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? CHILD_WAIT_NS : KEPT_NS);
-        is_expected = runs_follow(c, t) || target_may_return(t, JOIN_WAIT_NS) || is_expected;
+        is_expected = !are_all_taken || runs_follow(c, t) || target_may_return(t, JOIN_WAIT_NS) || is_expected;
         if (t->is_finished) {
             facts_losses(c, t); /* of who did not come */
         }
@@ -421,7 +421,7 @@ void collector_catch_up(struct collector *c) {
 /* Poll until nobody is left. */
 static void follow(struct collector *c) {
     uint64_t sleep_ns = PACE_FIRST_NS, read_ns = clock_mono_ns(), stamp = clock_stamp(c->clock.is_tsc);
-    while (newcomers_take(c), reap(c)) {
+    while (reap(c, newcomers_take(c))) {
         uint32_t wake_seen = atomic_load_explicit(&collector_root(c)->wake, memory_order_acquire);
         settle(read_ns);
         uint64_t settled_stamp = stamp, now_ns = clock_mono_ns();

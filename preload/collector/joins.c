@@ -6,16 +6,18 @@
 #include "clock_scale.h"
 #include "process_watch.h"
 
+static void add(struct joins *j, uint32_t place) {
+    j->is_pending[place / JOINS_BITS] |= 1ull << place % JOINS_BITS;
+    j->pending[j->n_pending++] = (struct pending_join){.place = place, .since_ns = clock_mono_ns()};
+}
+
 static bool is_pending(const struct joins *j, uint32_t place) {
-    for (uint32_t i = 0; i < j->n_pending; i++) {
-        if (j->pending[i].place == place) {
-            return true;
-        }
-    }
-    return false;
+    return j->is_pending[place / JOINS_BITS] >> place % JOINS_BITS & 1;
 }
 
 static void forget(struct joins *j, uint32_t i) {
+    uint32_t place = j->pending[i].place;
+    j->is_pending[place / JOINS_BITS] &= ~(1ull << place % JOINS_BITS);
     memmove(&j->pending[i], &j->pending[i + 1], (--j->n_pending - i) * sizeof *j->pending);
 }
 
@@ -26,8 +28,8 @@ void joins_refresh(struct joins *j, const struct ring_map *ring) {
     }
     for (; j->seen != n; j->seen++) {
         uint32_t place = j->seen % ring->cap_joins;
-        if (!is_pending(j, place) && j->n_pending < RING_JOINS) {
-            j->pending[j->n_pending++] = (struct pending_join){.place = place, .since_ns = clock_mono_ns()};
+        if (!is_pending(j, place)) {
+            add(j, place);
         }
     }
 }
@@ -60,7 +62,7 @@ void joins_find(struct joins *j, const struct ring_map *ring) {
     *j = (struct joins){.seen = n};
     for (uint32_t i = 0; i < n_used; i++) {
         if (atomic_load_explicit(&ring->joins[i].state, memory_order_acquire) != RING_JOIN_FREE) {
-            j->pending[j->n_pending++] = (struct pending_join){.place = i, .since_ns = clock_mono_ns()};
+            add(j, i);
         }
     }
 }

@@ -12,6 +12,8 @@
 
 #include "ring_map.h"
 
+enum { JOINS_BITS = 64 };
+
 struct pending_join {
     uint32_t place;
     uint64_t since_ns;
@@ -21,6 +23,7 @@ struct joins {
     uint32_t seen; /* claims looked at */
     struct pending_join pending[RING_JOINS];
     uint32_t n_pending;
+    uint64_t is_pending[RING_JOINS / JOINS_BITS]; /* a bit for each place */
 };
 
 /* Learn of claims since the last call. */

@@ -15,6 +15,7 @@ enum {
     COPY_WAIT_NS = 2000 * NS_PER_MS, /* how long a fork child waits for its parent's events up to the fork */
     FIRST_TARGETS = 16,
     EXECS_AT_ONCE = 256,
+    TURNS_MAX = 32, /* more than there are places */
 };
 
 static void add_target(struct collector *c, struct target *t) {
@@ -81,7 +82,7 @@ static char *ring_path_of(const struct collector *c, const struct ring_join *joi
 
 /* A collector that was killed may have committed it and not given its place back. */
 static bool is_known(const struct collector *c, const char *ring_path) {
-    for (uint32_t i = 0; i < c->n_targets; i++) {
+    for (uint32_t i = 0; c->left_mono_ns != 0 && i < c->n_targets; i++) {
         if (c->targets[i]->ring_path && strcmp(c->targets[i]->ring_path, ring_path) == 0) {
             return true;
         }
@@ -181,8 +182,8 @@ static void take_joins_of(struct collector *c, struct target *t, struct newcomer
     }
 }
 
-/* Programs started by exec come after the fork children that they were, whose places may be in other rings. */
-void newcomers_take(struct collector *c) {
+/* Programs started by exec come after the fork children that they were, whose places may be in other rings. Returns false where there were too many. */
+static bool take_some(struct collector *c) {
     struct newcomer by_exec[EXECS_AT_ONCE];
     uint32_t n_by_exec = 0, n_adopted = 0, at = 0;
     while (at < c->n_targets || n_adopted < n_by_exec) {
@@ -192,9 +193,18 @@ void newcomers_take(struct collector *c) {
             take_in(c, &by_exec[n_adopted++]); /* and its own children, before the next */
         }
     }
+    return n_by_exec < EXECS_AT_ONCE;
+}
+
+bool newcomers_take(struct collector *c) {
+    bool are_all_taken = false;
+    for (uint32_t turns = 0; turns < TURNS_MAX && !are_all_taken; turns++) {
+        are_all_taken = take_some(c);
+    }
     for (uint32_t i = 0; i < c->n_targets; i++) {
         if (!c->targets[i]->is_started) {
             start_when_ready(c, c->targets[i]);
         }
     }
+    return are_all_taken;
 }

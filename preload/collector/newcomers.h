@@ -14,7 +14,8 @@ void newcomers_start(struct collector *c, struct target *t);
 /* The target of that id, NULL if there is none (any more). */
 struct target *newcomers_find(const struct collector *c, uint32_t id);
 
-/* Add all that have come, and start those that wait for nothing any more. */
-void newcomers_take(struct collector *c);
+/* Add those that have come, and start those that wait for nothing any more. Returns false where they came faster than they could be
+ * taken in. */
+bool newcomers_take(struct collector *c);
 
 #endif

@@ -70,6 +70,8 @@ const char *ring_map_attach(struct ring_map *ring, int fd) {
     if (base == MAP_FAILED) {
         return "cannot be mapped";
     }
+    madvise(base, bytes,
+            MADV_RANDOM); /* holes beside what is there would be read ahead: half a megabyte to be zeroed for each */
     /* Regions are checked in and taken from a copy: the original may change between the two. */
     struct ring_header copy;
     memcpy(&copy, base, sizeof copy);

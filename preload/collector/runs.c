@@ -94,6 +94,9 @@ static bool is_new(struct run_comers *comers, const char *text) {
 
 static void tell(struct collector *c, struct target *t, const struct ring_run *run, const char *why) {
     char text[320];
+    if (!why && atomic_load_explicit(&collector_root(c)->n_joins_refused, memory_order_relaxed)) {
+        why = "programs began faster than the collector took them in";
+    }
     if (run->why & RING_RUN_UNWANTED) {
         return;
     }

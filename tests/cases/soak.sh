@@ -106,6 +106,27 @@ case_many_programs() { # 1800 s
     no_leftovers
 }
 
+# A collector that has a twentieth of the time: programs wait for it, and none is missing.
+case_slow_collector() { # 1800 s
+    local script='i=0; while [ $i -lt 5000 ]; do /bin/true; i=$((i+1)); done'
+    background log "$SEEP" run -o a.seep -- sh -c "($script) & ($script) & wait; echo done >ended"
+    find_collector
+    background_pids="$background_pids $collector"
+    while [ ! -e ended ]; do
+        kill -STOP "$collector"
+        sleep 0.4
+        kill -CONT "$collector"
+        sleep 0.02
+    done
+    status_of 0 wait "$background_pid"
+    gone "$collector" 120 || fail "the collector does not end"
+    "$SEEP" report --format json --top 0 a.seep >report.json 2>report.err
+    [ "$(json report.json .trace.complete)" = true ] || fail "not complete"
+    [ "$(json report.json '[.processes[] | select(.origin == "exec" and .exit == 0)] | length')" = 10000 ] ||
+        fail "$(json report.json '.processes | length') processes, $(json report.json .trace.lost)"
+    no_leftovers
+}
+
 # 1,000 threads a second for 10 seconds.
 case_brief_threads() { # 300 s
     BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$TARGETS/brief_threads" 10000 1000 >grown 2>err || fail "exit status $?"

@@ -145,6 +145,32 @@ SH
     [ "$(processes a.seep 'select(.origin == "fork" and .exit > 10) | .exit' | tr '\n' ' ')" = '11 12 13 ' ] || fail "$(processes a.seep '[.command, .exit]')"
 }
 
+# The collector comes to more than a thousand programs at once, all of which have ended.
+case_many_at_once() {
+    cat >script <<'SH'
+echo ready
+n=0
+while [ ! -e go ] && [ $n -lt 200000 ]; do n=$((n + 1)); done
+n=0
+while [ $n -lt 1500 ]; do
+    /bin/true
+    n=$((n + 1))
+done
+echo finished
+SH
+    background out "$SEEP" run -o a.seep -- sh script
+    later 10 grep -q ready out
+    find_collector
+    kill -STOP "$collector"
+    background_pids="$background_pids $collector"
+    touch go
+    later 60 grep -q finished out
+    kill -CONT "$collector"
+    status_of 0 wait "$background_pid"
+    all_told a.seep
+    [ "$(processes a.seep 'select(.origin == "exec") | .exit' | sort | uniq -c | tr -s ' ')" = ' 1500 0' ] || fail "$(processes a.seep .exit | sort | uniq -c)"
+}
+
 # joined HOW: the child is in the trace, with the books of both, its parent's blocks, its end.
 joined() {
     rm -f a.seep

@@ -69,7 +69,7 @@ static uint64_t lay_out(struct ring_header *header, uint64_t event_bytes, unsign
         event_bytes = EVENT_BYTES_MIN;
     }
     header->joins = place(&off, sizeof(struct ring_join), RING_JOINS);
-    header->runs = place(&off, sizeof(struct ring_run), RING_RUNS);
+    header->runs = place(&off, sizeof(struct ring_run), shrink ? RING_RUNS / 4 : RING_RUNS);
     unsigned tree_shrink = is_allocated_whole && !is_backed_whole ? shrink + 4 : shrink;
     header->slots = place(&off, sizeof(struct ring_slot), is_backed_whole ? QUIET_THREADS_MAX : SLOTS_MAX >> (shrink / 2));
     header->log = place(&off, RING_LOG_UNIT_BYTES, (is_backed_whole ? QUIET_LOG_UNITS_MAX : LOG_UNITS_MAX) >> tree_shrink);

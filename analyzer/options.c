@@ -17,6 +17,27 @@ int option_format(const char *text, bool *is_json) {
     return 0;
 }
 
+int option_number(const char *option, const char *text, unsigned long long max, unsigned long long *value) {
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (errno || *end || text[0] < '0' || text[0] > '9' || *value > max) {
+        diag_error("--%s: not a number from 0 to %llu: %s", option, max, text);
+        return -1;
+    }
+    return 0;
+}
+
+int option_word(const char *option, const char *text, const char *const *names, int n, const char *list) {
+    for (int i = 0; i < n; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            return i;
+        }
+    }
+    diag_error("--%s: not one of %s: %s", option, list, text);
+    return -1;
+}
+
 static int check_directory(const char *option, const char *path) {
     struct stat st;
     int error = stat(path, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;

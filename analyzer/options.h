@@ -9,6 +9,12 @@
 /* Read a --format. Returns 0, or -1 after a message. */
 MUST_CHECK int option_format(const char *text, bool *is_json);
 
+/* Read a number of at most max. Returns 0, or -1 after a message. */
+MUST_CHECK int option_number(const char *option, const char *text, unsigned long long max, unsigned long long *value);
+
+/* Find a word among n. Returns its place, or -1 after a message that has them as `list`. */
+MUST_CHECK int option_word(const char *option, const char *text, const char *const *names, int n, const char *list);
+
 /* Take a --sysroot. Returns 0, or -1 after a message: it must be a directory. */
 MUST_CHECK int option_sysroot(const char *text, const char **sysroot);
 

@@ -1,0 +1,80 @@
+/* analysis.c - see analysis.h. */
+#include "analysis.h"
+
+#include <stdlib.h>
+
+#include "diag.h"
+#include "options.h"
+#include "progress.h"
+#include "report_tracer.h"
+
+/* Returns 0, or -1 after a message. */
+static int check_pattern(const char *option, int status) {
+    if (status != 0) {
+        diag_error("--%s: an empty name", option);
+    }
+    return status;
+}
+
+int analysis_option(struct analysis_options *o, int code, const char *value) {
+    unsigned long long number = 0;
+    int status = 0;
+    switch (code) {
+    case ANALYSIS_WRAPPER:
+        return check_pattern("wrapper", blame_rules_add_wrapper(&o->rules, value));
+    case ANALYSIS_OWNER_SKIP:
+        return check_pattern("owner-skip", blame_rules_add_module(&o->rules, value));
+    case ANALYSIS_PID:
+        status = option_number("pid", value, UINT32_MAX, &number);
+        o->pid = (uint32_t)number;
+        o->has_pid = true;
+        return status;
+    case ANALYSIS_SYSROOT:
+        return option_sysroot(value, &o->sysroot);
+    case ANALYSIS_DEBUG_DIR:
+        return option_debug_dirs(value, &o->debug_dirs);
+    default:
+        return -1;
+    }
+}
+
+void analysis_options_free(struct analysis_options *o) {
+    free(o->debug_dirs);
+    blame_rules_free(&o->rules);
+}
+
+static bool has_process(const struct profile *profile, uint32_t pid) {
+    for (size_t i = 0; i < profile->n_processes; i++) {
+        if (profile->processes[i].pid == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int analysis_open(struct analysis *a, const struct analysis_options *o, const char *path) {
+    struct progress progress;
+    *a = (struct analysis){0};
+    progress_start(&progress);
+    bool is_loaded = profile_load(&a->profile, path, o->pid, progress_update, &progress) == 0;
+    progress_end(&progress);
+    if (!is_loaded) {
+        return SEEP_EXIT_UNREADABLE;
+    }
+    report_warn_incomplete(&a->profile);
+    if (o->has_pid && !has_process(&a->profile, o->pid)) {
+        diag_error("%s: no process %u in this trace", path, o->pid);
+        return SEEP_EXIT_USAGE;
+    }
+    a->symbolizer = symbolizer_open(&a->profile, o->sysroot, o->debug_dirs);
+    a->blame = blame_open(&a->profile, a->symbolizer, &o->rules);
+    return SEEP_EXIT_DONE;
+}
+
+void analysis_close(struct analysis *a) {
+    if (a->symbolizer) {
+        blame_close(a->blame);
+        symbolizer_close(a->symbolizer);
+    }
+    profile_free(&a->profile);
+}

@@ -1,0 +1,67 @@
+/* analysis.h - what the commands that judge a trace have in common: the options that say what is looked at and how, and the way from a file to names.
+ *
+ *   profile -> symbolize -> blame -> what the command is about
+ */
+#ifndef SEEP_ANALYSIS_H
+#define SEEP_ANALYSIS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attributes.h"
+#include "blame.h"
+#include "blame_rules.h"
+#include "profile.h"
+#include "symbolize.h"
+
+struct analysis_options {
+    const char *sysroot;
+    char *debug_dirs; /* separated by colons */
+    struct blame_rules rules;
+    uint32_t pid;
+    bool has_pid;
+};
+
+enum analysis_code { /* what getopt_long() returns for them */
+                     ANALYSIS_WRAPPER = 1000,
+                     ANALYSIS_OWNER_SKIP,
+                     ANALYSIS_PID,
+                     ANALYSIS_SYSROOT,
+                     ANALYSIS_DEBUG_DIR,
+                     ANALYSIS_END,
+};
+
+/* Rows for a command's table of long options. */
+#define ANALYSIS_OPTIONS                                                                                                   \
+    {"wrapper", required_argument, NULL, ANALYSIS_WRAPPER}, {"owner-skip", required_argument, NULL, ANALYSIS_OWNER_SKIP},  \
+        {"pid", required_argument, NULL, ANALYSIS_PID}, {"sysroot", required_argument, NULL, ANALYSIS_SYSROOT},            \
+        {"debug-dir", required_argument, NULL, ANALYSIS_DEBUG_DIR},
+
+/* Their lines of --help. */
+#define ANALYSIS_HELP                                                                                                      \
+    "      --wrapper NAME          pass over this function, it allocates for its callers; * and ?; may be repeated\n"      \
+    "      --owner-skip MODULE     pass over this library (libpool.so*), likewise; may be repeated\n"                      \
+    "      --pid PID               only this process, with all programs that it ran by exec\n"                             \
+    "      --sysroot DIR           look for the program and its libraries below DIR, the root that they had\n"             \
+    "      --debug-dir DIR[:DIR…]\n"                                                                                     \
+    "                              look there for files and debug files, by their build-id; may be repeated\n"
+
+/* Take one of them. Returns 0, or -1 after a message. */
+MUST_CHECK int analysis_option(struct analysis_options *o, int code, const char *value);
+
+void analysis_options_free(struct analysis_options *o);
+
+struct analysis {
+    struct profile profile;
+    struct symbolizer *symbolizer;
+    struct blame *blame;
+};
+
+/* Read a trace and get ready to name what is in it. The options are used until analysis_close(). What is missing from the trace is said on stderr.
+ * Returns   SEEP_EXIT_DONE; SEEP_EXIT_UNREADABLE, or SEEP_EXIT_USAGE where the trace has no such process, after a message
+ * Memory    analysis_close(), also after a failure */
+MUST_CHECK int analysis_open(struct analysis *a, const struct analysis_options *o, const char *path);
+void analysis_close(struct analysis *a);
+
+#endif

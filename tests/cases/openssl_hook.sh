@@ -3,6 +3,8 @@
 
 # shellcheck source=tests/lib/tls.sh
 . "$LIB/tls.sh"
+# shellcheck source=tests/lib/nginx.sh
+. "$LIB/nginx.sh"
 
 all_json() { # TRACE > JSON
     "$SEEP" report --format json --top 1000000 --stacks 1000000 "$1"
@@ -272,30 +274,11 @@ case_nginx() { # 240 s
     seq 20000 >html/file.txt
     for how in untraced traced; do
         port=$(free_port)
-        cat >nginx.conf <<CONF
-daemon off;
-master_process off;
-pid $PWD/nginx.pid;
-events { worker_connections 64; }
-http {
-    access_log off;
-    client_body_temp_path $PWD/t1;
-    proxy_temp_path $PWD/t2;
-    fastcgi_temp_path $PWD/t3;
-    uwsgi_temp_path $PWD/t4;
-    scgi_temp_path $PWD/t5;
-    server {
-        listen 127.0.0.1:$port ssl;
-        root $PWD/html;
-        ssl_certificate $PWD/cert.pem;
-        ssl_certificate_key $PWD/key.pem;
-    }
-}
-CONF
+        make_nginx "$port" tls 'daemon off; master_process off;'
         if [ $how = traced ]; then
-            background server.log "$SEEP" run -o trace.seep -- nginx -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf"
+            background server.log "$SEEP" run -o trace.seep -- "${nginx[@]}"
         else
-            background server.log nginx -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf"
+            background server.log "${nginx[@]}"
         fi
         wait_port "$port" "$background_pid"
         for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -306,7 +289,7 @@ CONF
         gone "$background_pid" 20 || fail "nginx does not end"
     done
     same untraced.answers traced.answers
-    has_not error.log 'emerg|crit|signal'
+    has_not error.log '\[(crit|alert|emerg)\]'
     all_json trace.seep >report.json
     python3 "$LIB/openssl_tags.py" report.json >tags || fail "the report is wrong"
     [ "$(cut -d' ' -f1 tags)" -gt 10000 ] || fail "$(cat tags)"

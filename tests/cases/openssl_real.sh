@@ -3,6 +3,8 @@
 
 # shellcheck source=tests/lib/tls.sh
 . "$LIB/tls.sh"
+# shellcheck source=tests/lib/nginx.sh
+. "$LIB/nginx.sh"
 
 # A server of pages, on $port.
 start_server() {
@@ -110,46 +112,14 @@ case_radio_calls() { # 240 s
     python3 "$LIB/openssl_books.py" calls calls report.json || fail "the report is wrong"
 }
 
-nginx_conf() { # PORT
-    local user=
-    [ "$(id -u)" != 0 ] || user="user root;"
-    cat <<CONF
-daemon off;
-worker_processes 1;
-$user
-pid $PWD/nginx.pid;
-error_log $PWD/error.log notice;
-events { worker_connections 256; }
-http {
-    access_log off;
-    client_body_temp_path $PWD/t1;
-    proxy_temp_path $PWD/t2;
-    fastcgi_temp_path $PWD/t3;
-    uwsgi_temp_path $PWD/t4;
-    scgi_temp_path $PWD/t5;
-    server {
-        listen 127.0.0.1:$1 ssl;
-        ssl_certificate $PWD/cert.pem;
-        ssl_certificate_key $PWD/key.pem;
-        root $PWD/html;
-        keepalive_requests 10;
-    }
-}
-CONF
-}
-
-workers() { # how many were started
-    grep -c 'start worker process [0-9]' error.log || true
-}
-
 # reload TIMES: by nginx's own command, each when the one before has brought a worker.
 reload() {
     local wanted
     for _ in $(seq "$1"); do
-        wanted=$(($(workers) + 1))
-        /usr/sbin/nginx -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf" -s reload 2>>reload.err
+        wanted=$(($(nginx_workers) + 1))
+        "${nginx[@]}" -s reload 2>>reload.err
         for _ in $(seq 400); do
-            [ "$(workers)" -lt "$wanted" ] || continue 2
+            [ "$(nginx_workers)" -lt "$wanted" ] || continue 2
             sleep 0.025
         done
         fail "no worker after a reload"
@@ -162,8 +132,8 @@ case_nginx_reloads() { # 240 s
     mkdir html
     echo '<p>hello</p>' >html/index.html
     port=$(free_port)
-    nginx_conf "$port" >nginx.conf
-    background nginx.log "$SEEP" run -o trace.seep -- /usr/sbin/nginx -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf"
+    make_nginx "$port" tls "daemon off; worker_processes 1; $([ "$(id -u)" != 0 ] || echo 'user root;')" 'keepalive_requests 10;'
+    background nginx.log "$SEEP" run -o trace.seep -- "${nginx[@]}"
     wait_port "$port" "$background_pid"
     timeout 100 wrk -t1 -c4 -d90s "https://127.0.0.1:$port/index.html" >wrk.log 2>&1 &
     loader=$!

@@ -93,33 +93,8 @@ case_git_and_coreutils() {
 
 # shellcheck source=tests/lib/tls.sh
 . "$LIB/tls.sh"
-
-nginx_conf() { # PORT EXTRA
-    cat <<CONF
-daemon off;
-pid $PWD/nginx.pid;
-error_log $PWD/error.log;
-$2
-events { worker_connections 512; }
-http {
-    access_log $PWD/access.log;
-    client_body_temp_path $PWD/body;
-    proxy_temp_path $PWD/proxy;
-    fastcgi_temp_path $PWD/fastcgi;
-    uwsgi_temp_path $PWD/uwsgi;
-    scgi_temp_path $PWD/scgi;
-    gzip on;
-    gzip_types text/plain;
-    server {
-        listen 127.0.0.1:$1 ssl;
-        ssl_certificate $PWD/cert.pem;
-        ssl_certificate_key $PWD/key.pem;
-        root $PWD/html;
-        keepalive_requests 50;
-    }
-}
-CONF
-}
+# shellcheck source=tests/lib/nginx.sh
+. "$LIB/nginx.sh"
 
 fetch() { # PORT PATH…: what the server says, status line and body, over TLS
     python3 - "$@" <<'PY'
@@ -140,8 +115,8 @@ nginx_once() { # NAME EXTRA COMMAND…: serve, fetch, load, stop
     local name=$1 extra=$2 port
     shift 2
     port=$(free_port)
-    nginx_conf "$port" "$extra" >nginx.conf
-    background "$name.log" "$@" /usr/sbin/nginx -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf"
+    make_nginx "$port" tls "daemon off; $extra" 'keepalive_requests 50;'
+    background "$name.log" "$@" "${nginx[@]}"
     wait_port "$port" "$background_pid"
     fetch "$port" /index.html /big.txt /none >"$name.fetched"
     timeout 30 wrk -t1 -c16 -d3s "https://127.0.0.1:$port/index.html" >"$name.wrk" 2>&1
@@ -180,7 +155,7 @@ case_nginx_workers() {
     same traced.fetched native.fetched
     report_json trace.seep >report.json
     [ "$(json report.json .trace.complete)" = true ] || fail "the trace is not complete"
-    has_not error.log 'signal|crit|emerg'
+    has_not error.log '\[(crit|alert|emerg)\]'
 }
 
 redis_once() { # NAME COMMAND…

@@ -5,42 +5,18 @@
 
 # shellcheck source=tests/lib/servers.sh
 . "$LIB/servers.sh"
+# shellcheck source=tests/lib/nginx.sh
+. "$LIB/nginx.sh"
 
 postgres_bin=$(find /usr/lib/postgresql -name initdb -printf '%h\n' 2>/dev/null | sort -V | tail -1)
 apache_modules=/usr/lib/apache2/modules
 
 # ---- nginx ----
 
-nginx_conf() { # PORT
+nginx_of_user() { # PORT
     local user=
     [ "$(id -u)" != 0 ] || [ ${#run_as[@]} -gt 0 ] || user="user nobody nogroup;"
-    cat <<CONF
-daemon on;
-worker_processes 2;
-$user
-pid $PWD/nginx.pid;
-error_log $PWD/error.log notice;
-events { worker_connections 256; }
-http {
-    access_log off;
-    client_body_temp_path $PWD/t1;
-    proxy_temp_path $PWD/t2;
-    fastcgi_temp_path $PWD/t3;
-    uwsgi_temp_path $PWD/t4;
-    scgi_temp_path $PWD/t5;
-    gzip on;
-    gzip_types text/plain;
-    server {
-        listen 127.0.0.1:$1;
-        root $PWD/html;
-        keepalive_requests 50;
-    }
-}
-CONF
-}
-
-started_workers() { # how many so far
-    grep -c 'start worker process [0-9]' error.log
+    make_nginx "$1" plain "daemon on; worker_processes 2; $user" 'keepalive_requests 50;'
 }
 
 # serve_nginx NAME COMMAND…: the whole life of a master and its workers.
@@ -49,8 +25,8 @@ serve_nginx() {
     shift
     rm -f error.log nginx.pid wrk.log
     port=$(free_port)
-    nginx_conf "$port" >nginx.conf
-    status_of 0 as_user "$@" /usr/sbin/nginx -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf" 2>"$name.err"
+    nginx_of_user "$port"
+    status_of 0 as_user "$@" "${nginx[@]}" 2>"$name.err"
     later 10 test -s nginx.pid
     master=$(cat nginx.pid)
     daemon_pids="$daemon_pids $master"
@@ -112,8 +88,8 @@ serve_upgrade() {
     shift
     rm -f error.log nginx.pid
     port=$(free_port)
-    nginx_conf "$port" >nginx.conf
-    status_of 0 as_user "$@" /usr/sbin/nginx -p "$PWD" -e "$PWD/error.log" -c "$PWD/nginx.conf" 2>"$name.err"
+    nginx_of_user "$port"
+    status_of 0 as_user "$@" "${nginx[@]}" 2>"$name.err"
     later 10 test -s nginx.pid
     old=$(cat nginx.pid)
     daemon_pids="$daemon_pids $old"

@@ -5,17 +5,9 @@
 #include <string.h>
 
 #include "diag.h"
+#include "fnv.h"
 
 enum { BLOCK_BYTES = 64 * 1024, FIRST_SLOTS = 256 };
-
-/* FNV-1a, 64 bits folded to 32. Source: Fowler, Noll, Vo; draft-eastlake-fnv. */
-static uint32_t hash_bytes(const char *s, size_t n) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) {
-        h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
-    }
-    return (uint32_t)(h ^ (h >> 32));
-}
 
 static char *take_bytes(struct string_pool *pool, size_t n) {
     if (n > BLOCK_BYTES / 4 || n > pool->left_bytes) {
@@ -47,7 +39,7 @@ uint32_t string_pool_id(struct string_pool *pool, const char *s, size_t n) {
     if (pool->n_entries * 2 >= pool->n_slots) {
         grow_slots(pool);
     }
-    uint32_t hash = hash_bytes(s, n);
+    uint32_t hash = fnv32(s, n);
     size_t i = hash & (pool->n_slots - 1);
     for (; pool->slots[i]; i = (i + 1) & (pool->n_slots - 1)) {
         const struct string_entry *e = &pool->entries[pool->slots[i]];

@@ -4,8 +4,10 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "arch.h"
+#include "fnv.h"
 
 extern int _dl_find_object(void *address, struct dl_find_object *result) __attribute__((weak));
 
@@ -128,9 +130,5 @@ void elf_object_code(const struct elf_object *object, uint64_t pc, uint64_t *sta
 }
 
 uint64_t elf_name_hash(const char *name) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (; *name; name++) {
-        h = (h ^ (unsigned char)*name) * 0x100000001b3u;
-    }
-    return h;
+    return fnv64(name, strlen(name));
 }

@@ -36,7 +36,7 @@ uint32_t elf_object_headers(const struct elf_object *object, const ElfW(Phdr) * 
  * can. Both 0 if pc is in none; the whole object where its headers are not known. */
 void elf_object_code(const struct elf_object *object, uint64_t pc, uint64_t *start, uint64_t *end);
 
-/* FNV-1a (Fowler, Noll, Vo) of a name. */
+/* A hash of a name. */
 uint64_t elf_name_hash(const char *name);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "elf_object.h"
+#include "fnv.h"
 #include "ring_file.h"
 
 enum {
@@ -81,10 +82,7 @@ static uint32_t add_name(const char *name, size_t length) {
 
 /* Another thread may enter the same name at the same time: then it has two ids, which the collector tells by their names. */
 static uint32_t intern(const char *name, size_t length) {
-    uint32_t place = 0, added = 0;
-    for (size_t i = 0; i < length; i++) {
-        place = (place ^ (unsigned char)name[i]) * 0x01000193u; /* FNV-1a (Fowler, Noll, Vo) */
-    }
+    uint32_t place = fnv32(name, length), added = 0;
     for (uint32_t tries = 0; tries < PLACES; tries++, place++) {
         _Atomic uint32_t *slot = &ids[place % PLACES];
         uint32_t id = atomic_load_explicit(slot, memory_order_acquire);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "fnv.h"
 #include "trace_format.h"
 
 enum { FIRST_MEMORIES = 64, FIRST_LOSSES = 64, RAW_WINDOW = -15, PROCESSES_MAX = 1 << 26 };
@@ -77,19 +78,10 @@ static bool take_memory(struct fold_records *r, struct byte_reader in) {
     return true;
 }
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint32_t hash_of(const uint8_t *bytes, size_t n) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) {
-        h = (h ^ bytes[i]) * 0x100000001b3u;
-    }
-    return (uint32_t)(h ^ h >> 32);
-}
-
 /* The place of a process and key; 0 stands there if it is new. */
 static uint32_t *place_of(const struct fold_records *r, const uint8_t *key, uint32_t n_key) {
     uint32_t mask = 2 * r->cap_losses - 1;
-    for (uint32_t i = hash_of(key, n_key) & mask;; i = (i + 1) & mask) {
+    for (uint32_t i = fnv32(key, n_key) & mask;; i = (i + 1) & mask) {
         const struct fold_loss *loss = r->places[i] ? &r->losses[r->places[i] - 1] : NULL;
         if (!loss || (loss->n_key == n_key && memcmp(r->payloads.bytes + loss->at, key, n_key) == 0)) {
             return &r->places[i];

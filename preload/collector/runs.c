@@ -7,6 +7,7 @@
 
 #include "collect.h"
 #include "facts.h"
+#include "fnv.h"
 #include "proc_files.h"
 #include "program_file.h"
 
@@ -76,10 +77,7 @@ static const char *obstacle(const struct ring_run *run, bool lives) {
 }
 
 static bool is_new(struct run_comers *comers, const char *text) {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (const char *c = text; *c; c++) {
-        hash = (hash ^ (uint8_t)*c) * 1099511628211u;
-    }
+    uint64_t hash = fnv64(text, strlen(text));
     for (uint32_t i = 0; i < comers->n_notes; i++) {
         if (comers->notes[i] == hash) {
             return false;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "fnv.h"
 #include "log_reader.h"
 #include "trace_format.h"
 
@@ -19,13 +20,9 @@ static const char *name_of(const struct source_names *s, uint32_t id) {
     return (const char *)s->text.bytes + s->starts[id - 1];
 }
 
-/* Where a name's id stands, or is to stand. FNV-1a (Fowler, Noll, Vo). */
+/* Where a name's id stands, or is to stand. */
 static uint32_t *place_of(const struct source_names *s, const char *name, size_t n) {
-    uint32_t hash = 0x811c9dc5u;
-    for (size_t i = 0; i < n; i++) {
-        hash = (hash ^ (uint8_t)name[i]) * 0x01000193u;
-    }
-    for (uint32_t mask = 2 * s->cap - 1, i = hash & mask;; i = (i + 1) & mask) {
+    for (uint32_t mask = 2 * s->cap - 1, i = fnv32(name, n) & mask;; i = (i + 1) & mask) {
         uint32_t id = s->places[i];
         if (id == 0 || (strlen(name_of(s, id)) == n && memcmp(name_of(s, id), name, n) == 0)) {
             return &s->places[i];

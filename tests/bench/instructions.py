@@ -111,7 +111,8 @@ def servers(tools, directory):
 
 
 def measure(tools, directory, say):
-    """{pair, sampled_pair: added instructions; share: {server: added by sampling, as a share of its own per request}}."""
+    """{pair, sampled_pair: added instructions; share: {server: added by sampling, as a share of its own per
+    request}, full_share: the same by recording all, openssl_share: the part of that for nginx that OpenSSL's functions have}."""
     if not shutil.which("valgrind"):
         raise RuntimeError("valgrind is not installed")
     say("instructions: micro")
@@ -123,4 +124,7 @@ def measure(tools, directory, say):
         own = per_request(tools, directory, None, serve, load, amounts)
         for key, options in (("share", "sample=" + SAMPLING), ("full_share", "")):
             result[key][name] = per_request(tools, directory, options, serve, load, amounts) / own - 1
+        if name == "nginx":
+            without = per_request(tools, directory, "openssl=no", serve, load, amounts) / own - 1
+            result["openssl_share"] = 1 - without / result["full_share"][name]
     return result

@@ -136,6 +136,8 @@ class Targets:
         for name, share in c["share"].items():
             self.at_most("goal", f"{name}, instructions added by sample={instructions.SAMPLING}, %", share * 100, 2, "{:.2f}",
                          f"recording all: {c['full_share'][name] * 100:.0f}")
+        if "openssl_share" in c:
+            self.at_most("goal", "nginx, OpenSSL's tags, of the instructions added, %", c["openssl_share"] * 100, 5, "{:.1f}")
 
 
 def judge(results):

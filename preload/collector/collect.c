@@ -22,6 +22,7 @@ enum {
     STRETCH_BLOCKS = 32,              /* from checkpoint to checkpoint: FORMAT.md's most */
     COMMIT_BLOCKS = 4,                /* full file blocks to a commit: what is touched again and again is told of once */
     EXEC_CHECK_NS = 20 * NS_PER_MS,
+    FINISHED_AT_ONCE = 256,          /* some 80 ms */
     JOIN_WAIT_NS = 1000 * NS_PER_MS, /* how long a process that has ended is kept for what it became by exec */
     CATCH_UP_NS = 20 * NS_PER_MS,    /* as fine as that is the order between processes when what has gathered is read */
 };
@@ -320,7 +321,8 @@ static bool is_waited_for(const struct collector *c, const struct target *parent
     return false;
 }
 
-/* Finish what has died. are_all_taken: all that have joined so far. Returns whether anybody is left, or may come. */
+/* Finish what has died, at most so many at once, since others wait to be read. are_all_taken: all that have joined so far. Returns whether anybody is
+ * left, or may come. */
 static bool reap(struct collector *c, bool are_all_taken) {
     bool must_check = clock_mono_ns() - c->exec_checked_ns >= EXEC_CHECK_NS, is_any_left = false;
     c->exec_checked_ns = must_check ? clock_mono_ns() : c->exec_checked_ns;
@@ -334,12 +336,15 @@ static bool reap(struct collector *c, bool are_all_taken) {
     if (is_any_dead) {
         are_all_taken = newcomers_take(c); /* what they have become, and their last children, are known before they end */
     }
-    for (uint32_t i = 0; i < c->n_targets; i++) {
+    uint32_t n_finished = 0;
+    for (uint32_t i = 0; i < c->n_targets && n_finished < FINISHED_AT_ONCE; i++) {
         struct target *t = c->targets[i];
         if (t->is_dead && t->is_started && !t->is_finished) {
             finish_target(c, t);
+            n_finished++;
         }
     }
+    c->is_behind = !are_all_taken || n_finished == FINISHED_AT_ONCE;
     for (uint32_t i = c->n_targets; i-- > 0;) {
         struct target *t = c->targets[i];
         bool is_expected = joins_are_expected(&t->joins, &t->ring, t->is_finished ? CHILD_WAIT_NS : KEPT_NS);
@@ -431,7 +436,9 @@ static void follow(struct collector *c) {
         housekeeping(c, now_ns, n_events);
         sleep_ns = pace_next_ns(sleep_ns, n_events, is_any_quiet(c));
         renew(c);
-        pace_sleep(&collector_root(c)->wake, wake_seen, sleep_ns);
+        if (!c->is_behind) {
+            pace_sleep(&collector_root(c)->wake, wake_seen, sleep_ns);
+        }
     }
 }
 

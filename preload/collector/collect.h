@@ -50,6 +50,7 @@ struct collector {
     uint64_t memory_read_ns, facts_ns; /* when memory was last looked at; when rare facts were last written */
     uint64_t folds_failed_written, bytes_over_written; /* as last told */
     uint64_t exec_checked_ns;
+    bool is_behind; /* there is more to do at once than reading */
     struct renewal renewal;
 
     struct journal journal;

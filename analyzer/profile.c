@@ -34,7 +34,7 @@ struct load {
 
 /* ---- reading ---- */
 
-/* A mark is before the first event of the block that names it. */
+/* A mark whose record does not say it is before the first event of the block that names it. */
 static void place_marks(struct profile *p, const struct event_block *events) {
     for (size_t i = p->n_marks; i-- > 0 && p->marks[i].first_event == UINT64_MAX;) {
         if (p->marks[i].number <= events->mark) {

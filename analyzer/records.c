@@ -251,10 +251,11 @@ static bool read_epoch(struct records *to, struct byte_reader *in) {
 
 static bool read_mark(struct records *to, struct byte_reader *in) {
     struct profile *p = to->profile;
-    struct mark mark = {.first_event = UINT64_MAX};
+    struct mark mark = {0};
     mark.number = varint_get(in);
     mark.time_ns = record_ns(in);
     mark.name = record_string(in);
+    mark.first_event = byte_reader_left(in) ? varint_get(in) : UINT64_MAX;
     if (in->is_failed || p->n_marks >= RECORDS_MARKS_MAX) {
         free(mark.name);
         return false;

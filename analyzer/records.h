@@ -25,7 +25,7 @@ enum {
     RECORDS_THREADS_MAX = 1 << 24,
     RECORDS_LOST_KINDS_MAX = 256,
     RECORDS_NOTES_MAX = 1 << 20,
-    RECORDS_MARKS_MAX = 1 << 20,
+    RECORDS_MARKS_MAX = TRACE_MARKS_MAX,
 };
 
 /* What of an info was alive at the end, as the recorder says. */

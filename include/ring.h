@@ -44,7 +44,7 @@
 #define RING_MAGIC "SEEPRING"
 
 enum {
-    RING_VERSION = 10,
+    RING_VERSION = 11,
     RING_CHUNK_BYTES = 16384,
     RING_LOG_UNIT_BYTES = 64,
     RING_JOINS = 4096, /* processes that may be on their way into the tree at once */
@@ -68,6 +68,8 @@ enum {
     X(UNTRACED_FORKS, "untraced-forks", 0, "fork children that were not traced")                                           \
     X(UNTRACED_EXECS, "untraced-execs", 0, "programs that were run and not traced")                                        \
     X(UNSEEN_EXECS, "unseen-execs", 0, "programs that were run, too many at once to see whether they were traced")         \
+    X(MARKS, "marks", 0, "marks that could not be recorded: a trace has 1048576 at most")                                  \
+    X(MARK_NAMES, "mark-names", 0, "marks whose names could not be recorded")                                              \
     X(LATE, "late", 0, "events merged out of order because they were published too late")                                  \
     X(UNKNOWN_FREES, "unknown-frees", 0, "frees of blocks whose allocation was not seen")                                  \
     X(IMPLICIT_FREES, "implicit-frees", 0, "blocks ended by a later allocation at their address")                          \
@@ -149,7 +151,7 @@ struct ring_header {
     alignas(64) _Atomic uint64_t
         free_chunks; /* stack of recycled chunks: tag << 32 | index + 1; 0 in the low half = empty */
     alignas(64) _Atomic uint64_t
-        lost[RING_N_LOST]; /* the kinds up to UNSEEN_EXECS are the shim's or both sides', the rest the collector's */
+        lost[RING_N_LOST]; /* the kinds up to MARK_NAMES are the shim's or both sides', the rest the collector's */
 
     /* State of either side. */
     alignas(64) _Atomic uint32_t target_state;    /* enum ring_target_state */
@@ -270,8 +272,9 @@ enum { RING_EPOCHS_MAX = 65536 }; /* below every address that code can have (vm.
 /* Event words: kind in bits 0-2, time since the previous event of the thread in bits 3-19 (clock ticks), address >> 3 in
  * bits 20-63. Events never straddle chunks. */
 enum ring_kind {
-    RING_FORK = 0,       /* bit 63 clear: the process is about to fork; in the place of an address the serial of the mark.
-                            RING_COVERAGE_SERIAL: no fork, the moment that ring_header.coverage is of */
+    RING_FORK = 0, /* bits 63 and 62 clear: the process is about to fork; in the place of an address the serial of the mark.
+                            RING_COVERAGE_SERIAL: no fork, the moment that ring_header.coverage is of.
+                            bit 62 set: a mark of the program's; bits 20-51: 1 + the log unit of its RING_LOG_MARK, 0 = it has no name */
     RING_ALLOC = 1,      /* + word: size (low 32 bits) | node id << 32 */
     RING_FREE = 2,       /* taken back, stamped before the allocator sees it */
     RING_TIME = 3,       /* one word, no event: the bits above the kind are ticks to add (61 bits) */
@@ -293,6 +296,7 @@ enum {
     RING_TAG_SHIFT = 20,
 };
 
+#define RING_MARK_BIT (1ull << 62)
 #define RING_TAG_BIT  (1ull << 63)
 #define RING_TAG_MASK ((1ull << 40) - 1)
 
@@ -320,7 +324,10 @@ enum ring_log_type {
     RING_LOG_FILE =
         6, /* struct ring_log_file, then the name NUL; before the first event that has a tag with it. A fork child has its parent's, and
                           tells of them anew */
+    RING_LOG_MARK = 7, /* the name of a mark, without a NUL; marks of the same name may share one */
 };
+
+enum { RING_MARK_NAME_MAX = 255 }; /* bytes */
 
 struct ring_log_file {
     uint32_t id; /* dense, from 1 */

@@ -30,6 +30,7 @@ enum {
     TRACE_BLOCK_HEADER_BYTES = 20,
     TRACE_BLOCK_STORED_MAX = 1 << 26, /* larger lengths are damage */
     TRACE_BLOCK_RAW_MAX = 1 << 26,
+    TRACE_MARKS_MAX = 1 << 20,
     TRACE_BLOCK_EVENTS_MAX = 1 << 20, /* events of one file block; the writer aims at 131072 */
 };
 
@@ -73,7 +74,7 @@ enum trace_record_type {
     TRACE_RECORD_THREAD = 4,      /* thread index (dense, from 0), process, tid, start time, name */
     TRACE_RECORD_MODULE = 5,      /* module id (dense, from 1), process, epoch, bias, start, end, build-id bytes, path */
     TRACE_RECORD_EPOCH = 6,       /* process, epoch, number of gone modules, their ids */
-    TRACE_RECORD_MARK = 7,        /* mark number (from 1), time, name */
+    TRACE_RECORD_MARK = 7,        /* mark number (from 1), time, name, events before it */
     TRACE_RECORD_MEMORY = 8,      /* process, time, resident bytes, peak resident bytes */
     TRACE_RECORD_LOST = 9,        /* process, key (string), total so far, text, is_events; see RING_LOST_KINDS in ring.h */
     TRACE_RECORD_SURVIVORS =

@@ -195,6 +195,13 @@ COLD void event_put_fork(struct thread_state *t, uint32_t serial) {
     event_end(t);
 }
 
+COLD void event_put_mark(struct thread_state *t, uint32_t name) {
+    uint64_t address = RING_MARK_BIT >> (RING_ADDRESS_SHIFT - ADDRESS_UNIT_SHIFT) | (uint64_t)name << ADDRESS_UNIT_SHIFT;
+    event_begin(t);
+    event_put_slow(t, RING_FORK, address, 0, 0, event_stamp_after(t));
+    event_end(t);
+}
+
 COLD void event_put_undo(struct thread_state *t, uint64_t address) {
     event_begin(t);
     event_put_slow(t, RING_UNDO, address, 0, 0, event_stamp_after(t));

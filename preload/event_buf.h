@@ -124,6 +124,9 @@ void event_put_free_later(struct thread_state *t, uint64_t address, uint64_t tag
 /* Put the mark of a fork that is about to come. */
 void event_put_fork(struct thread_state *t, uint32_t serial);
 
+/* Put a mark of the program's. name: 1 + the log unit of its name, 0 = it has none. */
+void event_put_mark(struct thread_state *t, uint32_t name);
+
 /* Record that the thread's last free, of the block at address, did not happen. */
 void event_put_undo(struct thread_state *t, uint64_t address);
 

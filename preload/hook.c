@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "lifecycle.h"
+#include "mark_name.h"
 #include "outer_call.h"
 #include "real.h"
 
@@ -126,6 +127,17 @@ COLD void hook_free_recorded(struct thread_state *t, const void *p, uint64_t sp,
         event_put_free_later(t, (uint64_t)p, tag);
     }
     hook_leave(t, phase_after(t));
+    errno = saved;
+}
+
+COLD void hook_mark(const char *name, uint32_t n, uint64_t sp) {
+    int saved = errno;
+    struct thread_state *t = hook_state_slow(sp);
+    if (t) {
+        hook_enter(t, sp);
+        event_put_mark(t, mark_name_place(name, n));
+        hook_leave(t, phase_after(t));
+    }
     errno = saved;
 }
 

@@ -170,6 +170,9 @@ ALWAYS_INLINE void hook_free_sampled(void *p) {
     }
 }
 
+/* Record a mark. name: n bytes. Context: as hook_alloc; errno is kept */
+void hook_mark(const char *name, uint32_t n, uint64_t sp);
+
 /* Record that the free of p just recorded did not happen. Context: as hook_alloc. */
 void hook_undo_free(void *p);
 

@@ -147,7 +147,9 @@
     X(_Exit) \
     X(quick_exit) \
     /* the clock may be forbidden */ \
-    X(prctl)
+    X(prctl) \
+    /* seep's own (include/seep.h) */ \
+    X(seep_mark)
 /* clang-format on */
 
 #endif

@@ -452,16 +452,16 @@ uint32_t ring_node_take(void) {
     return id < ring->nodes.cap ? id : 0;
 }
 
-bool ring_log_append(enum ring_log_type type, uint64_t stamp, const void *head, uint32_t head_bytes, const void *tail,
-                     uint32_t tail_bytes) {
+uint32_t ring_log_append(enum ring_log_type type, uint64_t stamp, const void *head, uint32_t head_bytes, const void *tail,
+                         uint32_t tail_bytes) {
     uint64_t bytes = sizeof(struct ring_log_record) + head_bytes + tail_bytes;
     uint32_t n_units = (uint32_t)((bytes + RING_LOG_UNIT_BYTES - 1) / RING_LOG_UNIT_BYTES);
     if (n_units > UINT16_MAX) {
-        return false;
+        return 0;
     }
     uint32_t first = take_units(&ring->log, &ring->n_log_units, &backed_log_bytes, n_units);
     if (first >= ring->log.cap) {
-        return false;
+        return 0;
     }
     struct ring_log_record *record =
         (struct ring_log_record *)((char *)ring + ring->log.off + (uint64_t)first * RING_LOG_UNIT_BYTES);
@@ -477,5 +477,5 @@ bool ring_log_append(enum ring_log_type type, uint64_t stamp, const void *head, 
         memcpy(record->payload + head_bytes, tail, tail_bytes);
     }
     atomic_store_explicit(&record->commit, RING_LOG_COMMITTED, memory_order_release);
-    return true;
+    return first + 1;
 }

@@ -71,8 +71,8 @@ MUST_CHECK uint32_t ring_slot_take(void);
 /* Claim the next node id, backed by disk. Returns 0 if the region is full. */
 MUST_CHECK uint32_t ring_node_take(void);
 
-/* Append a record to the log: head bytes, then tail bytes. Returns false if there is no room. */
-bool ring_log_append(enum ring_log_type type, uint64_t stamp, const void *head, uint32_t head_bytes, const void *tail,
-                     uint32_t tail_bytes);
+/* Append a record to the log: head bytes, then tail bytes. Returns 1 + its first unit, 0 if there is no room. */
+uint32_t ring_log_append(enum ring_log_type type, uint64_t stamp, const void *head, uint32_t head_bytes, const void *tail,
+                         uint32_t tail_bytes);
 
 #endif

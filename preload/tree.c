@@ -11,6 +11,7 @@
 
 #include "event_buf.h"
 #include "hook.h"
+#include "mark_name.h"
 #include "modules.h"
 #include "option_syntax.h"
 #include "ring_file.h"
@@ -109,6 +110,7 @@ int tree_join_as_child(const char *ring_path, uint64_t number, void (*fill_ring)
         thread_states_begin_child();
         modules_begin_child();
         stack_begin_child();
+        mark_names_begin_child();
         fill_ring(true);
         source_tag_log_again();
         thread_states_log_cuts(mark_stamp);

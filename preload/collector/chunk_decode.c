@@ -55,7 +55,8 @@ static COLD struct ring_event rare_event(const uint64_t *p, uint32_t kind) {
                                    .address = *p >> RING_ADDRESS_SHIFT << EVENT_ADDRESS_UNIT_SHIFT};
     }
     if (kind == RING_FORK) {
-        return (struct ring_event){.kind = RING_FORK, .address = *p >> RING_ADDRESS_SHIFT};
+        uint64_t mark = *p & RING_MARK_BIT ? RING_EVENT_MARK : 0;
+        return (struct ring_event){.kind = RING_FORK, .address = mark | (uint32_t)(*p >> RING_ADDRESS_SHIFT)};
     }
     struct ring_event e = {.address = p[1]};
     if (kind == RING_ALLOC_WIDE) {

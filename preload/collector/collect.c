@@ -57,6 +57,7 @@ int collector_init(struct collector *c, const struct ring_map *ring, int fd, con
     fold_init(&c->fold, place, &c->writer, &c->matchers, ring->header->sample_bytes);
     c->fold.before_move = commit_move;
     c->fold.context = c;
+    marks_init(c);
     newcomers_start(c, newcomers_add(c, ring, NULL, watched_pid));
     c->must_checkpoint = true;
     return 0;
@@ -68,6 +69,7 @@ void collector_free(struct collector *c) {
     }
     memory_unmap(c->targets, c->cap_targets * sizeof(struct target *));
     fold_free(&c->fold);
+    marks_free(&c->marks);
     encoder_free(&c->encoder);
     matcher_space_free(&c->matchers);
     thread_table_free(&c->threads);
@@ -161,6 +163,11 @@ static void gather_records(struct collector *c, const struct target *dead) {
     source_names_announce(&c->matchers.stacks.names, &c->records);
 }
 
+void collector_cut(struct collector *c) {
+    gather_records(c, c->drained_dead);
+    collector_write(c);
+}
+
 /* Go on in another process where this one is about to use up its processor time. */
 static void renew(struct collector *c) {
     if (!renewal_is_due(&c->renewal)) {
@@ -188,6 +195,7 @@ static void flush_full(struct collector *c, const struct target *t, bool is_dead
 /* Merge and encode everything of a target that is below the watermark. Returns the number of events. */
 static uint64_t drain(struct collector *c, struct target *t, bool is_dead) {
     uint64_t n = 0;
+    c->drained_dead = is_dead ? t : NULL;
     merge_begin(&t->merge);
     journal_ops_target(&c->matchers.ops, t->id);
     while (merge_next(&t->merge)) {

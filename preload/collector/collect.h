@@ -17,6 +17,7 @@
 #include "encoder.h"
 #include "fold.h"
 #include "journal.h"
+#include "marks.h"
 #include "renewal.h"
 #include "runs.h"
 #include "target.h"
@@ -38,14 +39,16 @@ struct collector {
     struct trace_records records;
     struct trace_writer writer;
     struct fold fold;
+    struct marks marks;
     struct byte_buf head;
     struct matcher_counts counts; /* of all that have ended */
 
     uint64_t block_since_ns; /* when the block being built got its first event */
     uint32_t n_stretch_blocks;
     bool must_checkpoint;
-    uint64_t n_unwritten; /* events of file blocks that could not be written */
-    int unwritten_errno;  /* why, lately */
+    const struct target *drained_dead; /* the dead target whose events are being read; NULL = none */
+    uint64_t n_unwritten;              /* events of file blocks that could not be written */
+    int unwritten_errno;               /* why, lately */
 
     uint64_t memory_read_ns, facts_ns; /* when memory was last looked at; when rare facts were last written */
     uint64_t folds_failed_written, bytes_over_written; /* as last told */
@@ -89,7 +92,10 @@ void collector_free(struct collector *c);
 /* Write out the records and the block being built. Without the commit it is not for good: a resumed collector does it again. */
 void collector_write(struct collector *c);
 
-/* The same, and commit it. */
+/* The same in the middle of what is being read, with the records that the events need. */
+void collector_cut(struct collector *c);
+
+/* The same as collector_write(), and commit it. */
 void collector_flush(struct collector *c);
 
 /* The header of the first process's ring. */

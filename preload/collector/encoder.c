@@ -263,7 +263,7 @@ void encoder_end_block(struct encoder *e, struct byte_buf *head) {
     byte_buf_varint(head, e->n_events);
     byte_buf_varint(head, e->first_event);
     byte_buf_varint(head, e->start_ns);
-    byte_buf_varint(head, 0); /* mark */
+    byte_buf_varint(head, e->mark);
     byte_buf_varint(head, e->first_info);
     byte_buf_varint(head, e->n_infos);
     byte_buf_varint(head, e->first_stack);

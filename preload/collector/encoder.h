@@ -41,6 +41,7 @@ struct encoder {
 
     /* The block being built. */
     uint64_t first_event, start_ns;
+    uint32_t mark; /* number of the last one before it */
     uint32_t n_events;
     uint32_t first_info, n_infos; /* n_infos: of this block */
     uint32_t first_stack, n_stacks;

@@ -153,6 +153,7 @@ static int begin(struct fold *f) {
     f->appended_off = f->from.writer->end_off;
     f->totals_at = 0;
     f->id = 1;
+    f->n_blocks = 0;
     return trace_writer_init(&f->to, fd, TRACE_VERSION_FOLDED);
 }
 
@@ -178,7 +179,8 @@ static int step_records(struct fold *f) {
 }
 
 /* End a block of definitions, of which the first is a checkpoint and begins a stretch. */
-static int write_definitions(struct fold *f, uint32_t n_block) {
+static int write_definitions(struct fold *f) {
+    uint32_t n_block = f->n_blocks++;
     bool is_checkpoint = n_block % STRETCH_BLOCKS == 0;
     int result = trace_writer_events(&f->to, &f->encoder, &f->head, is_checkpoint);
     encoder_begin_block(&f->encoder, (n_block + 1) % STRETCH_BLOCKS == 0);
@@ -193,21 +195,31 @@ static int step_stacks(struct fold *f) {
         encoder_define_stack(&f->encoder, f->id, stack->parent, stack->parent ? all[stack->parent].ip : 0, stack->ip);
     }
     if (f->id > first) {
-        return write_definitions(f, (first - 1) / BLOCK_STACKS);
+        return write_definitions(f);
     }
     f->phase = FOLD_INFOS;
     f->id = 1;
     return 0;
 }
 
+/* Where the infos of the next mark begin, as far as they are folded: the head of a block says which mark its infos are of. */
+static uint32_t end_of_interval(struct fold *f) {
+    const struct marks *m = f->from.marks;
+    uint32_t n = m ? m->n : 0, end = f->boundary.n_infos + 1, mark = f->encoder.mark;
+    while (mark < n && m->first_infos[mark] <= f->id) {
+        mark++;
+    }
+    f->encoder.mark = mark;
+    return mark < n && m->first_infos[mark] < end ? m->first_infos[mark] : end;
+}
+
 static int step_infos(struct fold *f) {
-    uint32_t first = f->id, end = f->boundary.n_infos + 1;
-    uint32_t n_stack_blocks = (f->boundary.n_stacks + BLOCK_STACKS - 1) / BLOCK_STACKS;
+    uint32_t first = f->id, end = end_of_interval(f);
     for (; f->id < end && f->id - first < BLOCK_INFOS; f->id++) {
         encoder_define_info(&f->encoder, f->id, f->from.infos->sizes[f->id], f->totals.infos[f->id].stack);
     }
     if (f->id > first) {
-        return write_definitions(f, n_stack_blocks + (first - 1) / BLOCK_INFOS);
+        return write_definitions(f);
     }
     f->phase = FOLD_TOTALS;
     return 0;

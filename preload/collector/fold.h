@@ -23,6 +23,7 @@
 #include "attributes.h"
 #include "encoder.h"
 #include "fold_records.h"
+#include "marks.h"
 #include "matcher.h"
 #include "totals.h"
 #include "trace_writer.h"
@@ -39,6 +40,7 @@ struct fold_sources {
     struct trace_writer *writer;
     const struct info_ids *infos;
     const struct stack_ids *stacks;
+    const struct marks *marks; /* NULL = there are none */
 };
 
 enum fold_phase { FOLD_IDLE, FOLD_RECORDS, FOLD_STACKS, FOLD_INFOS, FOLD_TOTALS, FOLD_KEPT };
@@ -71,6 +73,7 @@ struct fold {
     uint64_t read_off;     /* in the file: records and events before have been taken over */
     size_t totals_at;      /* in boundary.totals */
     uint32_t id;           /* of the next definition */
+    uint32_t n_blocks;     /* of definitions, so far */
     uint64_t appended_off; /* where the file ended at the last step */
 
     void (*before_move)(void *context, const struct trace_writer *to,

@@ -37,6 +37,20 @@ void info_table_free(struct info_table *t) {
     *t = (struct info_table){0};
 }
 
+void info_table_clear(struct info_table *t) {
+    if (t->n == 0) {
+        return;
+    }
+    if (t->bits == FIRST_BITS) {
+        memset(t->entries, 0, sizeof *t->entries << t->bits);
+    } else { /* the next interval may need less */
+        memory_unmap(t->entries, sizeof *t->entries << t->bits);
+        t->bits = FIRST_BITS;
+        t->entries = memory_map_spread(sizeof *t->entries << t->bits);
+    }
+    t->n = 0;
+}
+
 static COLD void grow(struct info_table *t) {
     struct info_table old = *t;
     t->bits++;

@@ -1,7 +1,7 @@
 /* info_table.h - intern (ring node, requested size) to a dense info id, once.
  *
  * A growing hash with linear probing at half load: 1-2 ns, nothing is ever removed. Each process has a table of its own, with ids that all share:
- * that is all that makes an info belong to a process. (A mark, when there are marks, starts an empty table, too.)
+ * that is all that makes an info belong to a process. A mark empties the tables (marks.h).
  */
 #ifndef SEEP_COLLECTOR_INFO_TABLE_H
 #define SEEP_COLLECTOR_INFO_TABLE_H
@@ -50,6 +50,9 @@ void info_table_restore(struct info_table *t, uint32_t node, uint64_t size_bytes
 
 void info_table_init(struct info_table *t, struct info_ids *ids);
 void info_table_free(struct info_table *t);
+
+/* From here on all are new. */
+void info_table_clear(struct info_table *t);
 
 /* Give the entry at the empty place `at` the next id. Returns it; the entry is not valid after that (the table grows). */
 uint32_t info_table_add(struct info_table *t, struct info_entry *at, uint32_t node, uint64_t size_bytes);

@@ -128,7 +128,7 @@ static void convert(const struct log_reader *l, const struct ring_log_record *he
     case RING_LOG_NOTE:
         note_record(l, r, records);
         break;
-    default: /* RING_LOG_FILE, see source_files.h; or of a newer shim */
+    default: /* RING_LOG_FILE, see source_files.h; RING_LOG_MARK, see log_mark_name(); or of a newer shim */
         break;
     }
 }
@@ -198,6 +198,18 @@ uint32_t log_each_file(const struct ring_map *ring, uint32_t from,
         }
     }
     return first_open;
+}
+
+bool log_mark_name(const struct ring_map *ring, uint32_t place, char *name, size_t *n) {
+    struct ring_log_record head;
+    uint32_t end = n_claimed(ring);
+    if (place == 0 || place > end || !is_committed(record_at(ring, place - 1)) || !take_head(ring, place - 1, end, &head) ||
+        head.type != RING_LOG_MARK || head.payload_bytes > RING_MARK_NAME_MAX) {
+        return false;
+    }
+    memcpy(name, record_at(ring, place - 1)->payload, head.payload_bytes);
+    *n = head.payload_bytes;
+    return true;
 }
 
 /* Turn the committed record at `at` into a record of the trace. Returns its units; 1 if it makes no sense. */

@@ -41,6 +41,9 @@ void log_each_cut(const struct ring_map *ring, void (*visit)(void *context, cons
 uint32_t log_each_file(const struct ring_map *ring, uint32_t from,
                        void (*visit)(void *context, uint32_t id, const char *name, size_t n), void *context);
 
+/* Copy the name of a mark, up to RING_MARK_NAME_MAX bytes: place is 1 + its unit. Returns false where there is none. */
+bool log_mark_name(const struct ring_map *ring, uint32_t place, char *name, size_t *n);
+
 /* Turn all that has been committed into records. is_dead: nothing will be committed any more. */
 void log_reader_read(struct log_reader *l, struct trace_records *records, const struct clock_scale *clock, bool is_dead);
 

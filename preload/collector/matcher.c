@@ -213,9 +213,38 @@ static void sum_covered(struct matcher *m) {
     }
 }
 
+/* Before the first event of a block. */
+static void begin_block(struct matcher *m, uint64_t stamp) {
+    if (m->encoder->n_events == 0) {
+        uint64_t ns = clock_scale_ns(m->clock, stamp);
+        uint64_t floor_ns = m->encoder->clock_ms * NS_PER_MS; /* of what came before, from whichever process */
+        encoder_set_start(m->encoder, ns > floor_ns ? ns : floor_ns);
+    }
+}
+
+static void pass_tokens(struct matcher *m) {
+    encoder_add(m->encoder, m->space->tokens, m->space->token_threads, m->n_tokens);
+    if (m->space->totals) {
+        totals_add(m->space->totals, m->stacks.process, m->space->tokens, m->space->token_threads, m->n_tokens);
+    }
+    m->n_tokens = 0;
+}
+
+static void apply_mark(struct matcher *m, const struct ring_event *e) {
+    pass_tokens(m);
+    if (m->space->on_mark) {
+        m->space->on_mark(m->space->mark_context, m, (uint32_t)e->address, e->stamp);
+    }
+    begin_block(m, e->stamp);
+}
+
 static COLD void apply_rare(struct matcher *m, const struct ring_event *e) {
     if (e->kind == RING_UNDO) {
         apply_undo(m, e);
+        return;
+    }
+    if (e->address & RING_EVENT_MARK) {
+        apply_mark(m, e);
         return;
     }
     uint32_t serial = (uint32_t)e->address;
@@ -265,11 +294,7 @@ void matcher_apply(struct matcher *m) {
     if (n == 0) {
         return;
     }
-    if (m->encoder->n_events == 0) {
-        uint64_t ns = clock_scale_ns(m->clock, merge_at(m->merge, 0)->stamp);
-        uint64_t floor_ns = m->encoder->clock_ms * NS_PER_MS; /* of what came before, from whichever process */
-        encoder_set_start(m->encoder, ns > floor_ns ? ns : floor_ns);
-    }
+    begin_block(m, merge_at(m->merge, 0)->stamp);
     m->n_tokens = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (LIKELY(i + PREFETCH_EVENTS < n)) {
@@ -277,8 +302,5 @@ void matcher_apply(struct matcher *m) {
         }
         apply_at(m, i);
     }
-    encoder_add(m->encoder, m->space->tokens, m->space->token_threads, m->n_tokens);
-    if (m->space->totals) {
-        totals_add(m->space->totals, m->stacks.process, m->space->tokens, m->space->token_threads, m->n_tokens);
-    }
+    pass_tokens(m);
 }

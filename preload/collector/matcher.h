@@ -9,6 +9,7 @@
  *   fork                           what is alive is copied for the child, no token
  *   mark of coverage               what is alive is summed up, no token
  *   tag of a free                  counted for the block's info; undone with it
+ *   mark of the program's          what came before is passed on, and the collector told
  *   undo                           only if the thread's last event was that free: the block is back as it was
  * Budget   live map 1-3 ns, info 1-2 ns an event
  */
@@ -31,6 +32,8 @@
 #include "totals.h"
 
 enum { MATCHER_TOKENS = MERGE_EVENTS * 2 }; /* an event makes at most two */
+
+struct matcher;
 
 struct matcher_counts {
     uint64_t allocations, frees, undos;
@@ -55,6 +58,10 @@ struct matcher_space {
     uint32_t *tokens;
     uint32_t *token_threads;
     struct journal_ops ops; /* what happens to all live maps */
+
+    /* At a mark, behind all events before it; place: of its name, as in the ring. NULL = marks are passed over */
+    void (*on_mark)(void *context, const struct matcher *m, uint32_t place, uint64_t stamp);
+    void *mark_context;
 };
 
 struct matcher {

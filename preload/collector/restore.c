@@ -298,7 +298,8 @@ static int take_shared(struct restoring *r) {
     if (!is_clock_ok(s) || s->n_infos != c->matchers.infos.n || s->n_threads != c->threads.n ||
         s->n_announced > s->n_threads || s->n_renamed > s->n_announced || s->first_event > INT64_MAX ||
         s->n_checkpoints > c->writer.index.n || (is_moved && s->trace_bytes < r->move.boundary_off) ||
-        s->clock_ms > INT64_MAX / 1000000 || s->n_names_announced > c->matchers.stacks.names.n || !add_freed(r)) {
+        s->clock_ms > INT64_MAX / 1000000 || s->n_names_announced > c->matchers.stacks.names.n ||
+        s->n_marks > TRACE_MARKS_MAX || s->mark_first_info == 0 || s->mark_first_info > s->n_infos + 1 || !add_freed(r)) {
         return damaged(r);
     }
     c->clock = (struct clock_scale){.is_tsc = s->is_clock_tsc != 0,
@@ -310,6 +311,11 @@ static int take_shared(struct restoring *r) {
                                     .next_refine_ns = s->next_refine_ns};
     c->encoder.first_event = s->first_event;
     c->encoder.clock_ms = s->clock_ms;
+    c->encoder.mark = s->n_marks;
+    c->marks = (struct marks){.n = s->n_marks,
+                              .first_info = s->mark_first_info,
+                              .answered = s->mark_answered,
+                              .answered_ns = s->mark_answered_ns};
     c->encoder.first_info = c->encoder.next_new_info = s->n_infos + 1;
     c->encoder.first_stack = s->n_stacks + 1;
     c->matchers.stacks.n = s->n_stacks;
@@ -361,7 +367,8 @@ static int take_one(struct restoring *r, struct restored *from, struct restored_
 
 static bool take_tables(struct restoring *r) {
     struct collector *c = r->c;
-    for (size_t i = 0; i < r->infos.n / sizeof(struct info_added); i++) {
+    for (size_t i = c->marks.first_info - 1; i < r->infos.n / sizeof(struct info_added);
+         i++) { /* a mark empties the tables */
         struct info_added info;
         memcpy(&info, r->infos.bytes + i * sizeof info, sizeof info);
         struct target *t = newcomers_find(c, info.owner);
@@ -441,6 +448,7 @@ int restore(struct collector *c, const struct journal_read *journal, const struc
     matcher_space_init(&c->matchers);
     trace_writer_begin(&c->writer, given->trace_fd);
     fold_init(&c->fold, &(struct fold_place){.dir_fd = -1}, &c->writer, &c->matchers, 0);
+    marks_init(c);
     r.all.infos = &c->matchers.infos;
     while (is_ok && journal_read_next(journal, &at, &content)) {
         is_ok = take_record(&r, &content, &pending);

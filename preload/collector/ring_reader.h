@@ -35,8 +35,12 @@ struct ring_event {
     uint64_t size_bytes; /* of an allocation; of a free its tag, 0 = none */
     uint32_t node;
     uint32_t thread : 28; /* index */
-    uint32_t kind : 4;    /* RING_ALLOC, RING_FREE, RING_FREE_LATER, RING_UNDO or RING_FORK (its serial for address) */
+    uint32_t
+        kind : 4; /* RING_ALLOC, RING_FREE, RING_FREE_LATER, RING_UNDO or RING_FORK (its serial for address, or that of a mark) */
 };
+
+/* Of a mark of the program's: this and the place of its name. No block has such an address. */
+#define RING_EVENT_MARK (1ull << 63)
 
 struct slot_cursor {
     uint32_t chunk;   /* index + 1 of the chunk being read, 0 = none yet */

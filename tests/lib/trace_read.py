@@ -86,6 +86,10 @@ def survivors(r):
     return result
 
 
+def varint_if_there(r):
+    return r.varint() if r.left() else None
+
+
 def folded_infos(r):
     first, n = r.varint(), r.varint()
     result = []
@@ -134,7 +138,7 @@ RECORD_FIELDS = {
     4: ("THREAD", numbers("index", "process", "tid", "ns") + [("name", Bytes.string)]),
     5: ("MODULE", numbers("id", "process", "epoch", "bias", "start", "end") + [("build_id", hex_bytes), ("path", Bytes.string)]),
     6: ("EPOCH", numbers("process", "epoch") + [("gone", varints)]),
-    7: ("MARK", numbers("number", "ns") + [("name", Bytes.string)]),
+    7: ("MARK", numbers("number", "ns") + [("name", Bytes.string), ("first_event", varint_if_there)]),
     8: ("MEMORY", numbers("process", "ns", "resident", "peak")),
     9: ("LOST", numbers("process") + [("key", Bytes.string)] + numbers("total") + [("text", Bytes.string)] + numbers("is_events")),
     10: ("SURVIVORS", [("infos", survivors)]),
@@ -179,7 +183,10 @@ def inflate_whole(body, raw):
 
 class Decoder:
     def __init__(self):
-        self.records, self.events, self.marks = [], [], []
+        self.records, self.events = [], []
+        self.info_marks = [None]    # by info: the mark behind which it was defined
+        self.n_marks = 0
+        self.marked_blocks = []     # of each EVENTS block: its mark, first event, event behind it
         self.stacks, self.infos = [(0, 0)], [None]
         self.n_blocks = {RECORDS: 0, EVENTS: 0, INDEX: 0}
         self.checkpoints, self.index = [], None
@@ -201,6 +208,14 @@ class Decoder:
                 self.read_index(Bytes(inflate_whole(body, raw)))
         check(is_folded == any(name == "FOLDED" for name, _ in self.records), "FOLDED belongs to version 4")
         self.check_tags()
+        self.check_marks()
+
+    def check_marks(self):
+        places = [r["first_event"] for name, r in self.records if name == "MARK"]
+        check(None in places or places == sorted(places), "the order of marks")
+        for mark, first, end in self.marked_blocks:
+            if first < end and None not in places:
+                check((mark == 0 or first >= places[mark - 1]) and (mark == len(places) or end <= places[mark]), "a block with mark %d" % mark)
 
     def check_tags(self):
         ids = [r["id"] for name, r in self.records if name == "SOURCE_FILE"]
@@ -219,6 +234,9 @@ class Decoder:
             record = {key: read(payload) for key, read in fields}
             check(payload.left() == 0, "bytes behind the fields of a %s" % name)
             self.records.append((name, record))
+            if name == "MARK":
+                self.n_marks += 1
+                check(record["number"] == self.n_marks, "the number of a mark")
             if name == "FOLDED":
                 check(not self.events and not self.n_folded, "FOLDED behind events")
                 self.n_folded = record["events"]
@@ -259,6 +277,9 @@ class Decoder:
         check(start_ns // 1000000 >= self.clock_ms, "time runs backwards")
         if flags & 1 and n:
             self.checkpoints.append((at, start_ns // 1000000, first_event))
+        check(mark <= self.n_marks, "a mark before its record")
+        self.marked_blocks.append((mark, first_event, first_event + n))
+        self.info_marks.extend([mark] * n_infos)
         self.read_stacks(columns, n_stacks)
         self.read_infos(columns, n_infos)
         threads = self.read_interleave(columns[INTERLEAVE], n)
@@ -386,7 +407,8 @@ def read_trace(path):
         data = f.read()
     d = Decoder()
     d.read(data)
-    return {"records": d.records, "events": d.events, "stacks": d.stacks, "infos": d.infos, "blocks": d.n_blocks,
+    return {"records": d.records, "events": d.events, "stacks": d.stacks, "infos": d.infos, "info_marks": d.info_marks,
+            "blocks": d.n_blocks,
             "checkpoints": d.checkpoints, "index": d.index, "bytes": len(data), "is_complete": d.index is not None}
 
 
@@ -399,9 +421,10 @@ def processes_of(trace):
     return [roots[i[1]] if i else 0 for i in trace["infos"]], threads
 
 
-def account(trace):
+def account(trace, stops=()):
     """Per info and per thread: what the tokens say. Checks that no info ever has less than no block. A process that frees a block of another's
-    info frees what came with a fork: that is in none of the sums."""
+    info frees what came with a fork: that is in none of the sums. stops: numbers of events in order, before which what is alive is to be kept: by info, in the result's
+    "stopped" of info 0."""
     of_info, of_thread = processes_of(trace)
     infos = [dict(allocated=0, freed=0, temporary=0, live=0) for _ in trace["infos"]]
     threads, last_alloc, last_free = {}, {}, {}
@@ -414,7 +437,17 @@ def account(trace):
         for t in record["threads"] if name == "FOLDED_THREADS" else ():
             last_alloc[t["thread"]] = t["last_alloc"]
             last_free[t["thread"]] = (t["last_free"], t["was_temporary"])
+    stopped, stops = [], list(stops)
+    at = sum(record["events"] for name, record in trace["records"] if name == "FOLDED")
+
+    def stop():
+        while stops and stops[0] <= at:
+            stopped.append({i: of["live"] for i, of in enumerate(infos) if of["live"]})
+            stops.pop(0)
+
     for thread, token, _ in trace["events"]:
+        stop()
+        at += 1
         t = threads.setdefault(thread, dict(allocated=0, freed=0, temporary=0, undone=0))
         if token == 0:
             check(last_free.get(thread) is not None, "undo without a free")
@@ -448,6 +481,8 @@ def account(trace):
         check(infos[info]["live"] >= 0, "more frees than allocations of info %d" % info)
         live_bytes += change * trace["infos"][info][0]
         peak = max(peak, live_bytes)
+    stop()
+    infos[0]["stopped"] = stopped
     return infos, threads, live_bytes, peak
 
 

@@ -1,0 +1,117 @@
+# marks.sh - marks: the program's own and those from outside stand among the events where they belong.
+# shellcheck shell=bash disable=SC2154,SC2016
+
+marks=$TARGETS/marks
+
+# marked TRACE [--exact]: at each mark that is alive which the program says is.
+marked() {
+    python3 "$LIB/compare_marks.py" "$1" books "${@:2}" >compared || fail "the marks are wrong"
+}
+
+# The figures of the whole are what they are without marks.
+passes() { # TRACE
+    report_json "$1" >report.json 2>report.err || fail "seep report: exit status $?"
+    [ "$(json report.json .trace.lost_events)" = 0 ] || fail "lost: $(json report.json .trace.lost)"
+    [ "$(json report.json .trace.complete)" = true ] || fail "not complete"
+    no_leftovers
+}
+
+# own_marks [--seep-run-option…] -- ARGUMENTS…: run it, compare.
+own_marks() {
+    local options=()
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    rm -f a.seep books
+    BOOKS=$PWD/books "$SEEP" run "${options[@]}" -o a.seep -- "$marks" "$@" >out 2>err || fail "exit status $?: $(cat err)"
+    passes a.seep
+}
+
+n_marks() { # TRACE
+    "$SEEP" info "$1" | sed -n 's/^stacks .*, marks \([0-9]*\)$/\1/p'
+}
+
+case_own() {
+    own_marks -- own 200
+    marked a.seep --exact
+    own_marks -- threads 100
+    marked a.seep --exact
+    own_marks --seccomp -- own 200
+    marked a.seep --exact
+}
+
+# In strict mode any system call but read, write and exit would end it.
+case_confined() {
+    rm -f a.seep books
+    BOOKS=$PWD/books "$SEEP" run --seccomp -o a.seep -- "$marks" confined 200 >out 2>err || fail "exit status $?: $(cat err)"
+    marked a.seep --exact
+}
+
+case_forks() {
+    own_marks -- forks 30
+    marked a.seep
+    [ "$(n_marks a.seep)" = 90 ] || fail "$(n_marks a.seep) marks, must be 90"
+}
+
+case_handler() {
+    own_marks -- handler 300
+    [ "$(n_marks a.seep)" = 300 ] || fail "$(n_marks a.seep) marks, must be 300"
+}
+
+case_sampled() {
+    own_marks --sample 64K -- own 200
+    [ "$(n_marks a.seep)" = 200 ] || fail "$(n_marks a.seep) marks, must be 200"
+}
+
+# Marks without events make no file blocks.
+case_ten_thousand() {
+    own_marks -- many 10000 1
+    [ "$(n_marks a.seep)" = 10000 ] || fail "$(n_marks a.seep) marks, must be 10000"
+    python3 "$LIB/trace_read.py" a.seep >read.json || fail "trace_read.py: $?"
+    own_marks -- many 10000 2500
+    [ "$(n_marks a.seep)" = 10000 ] || fail "$(n_marks a.seep) marks, must be 10000"
+    "$SEEP" info a.seep >info.txt
+    has info.txt '^events +8 in 4 file blocks'
+}
+
+case_names() {
+    own_marks -- names
+    PYTHONPATH=$LIB python3 - a.seep <<'PY'
+import sys
+import trace_read
+names = [r["name"] for name, r in trace_read.read_trace(sys.argv[1])["records"] if name == "MARK"]
+wanted = [""] * 4 + ["x" * 254 + "y", bytes(range(1, 256)).decode("utf-8", "backslashreplace"), "end"]
+if names != wanted:
+    sys.exit("the names are %r" % names)
+PY
+}
+
+# What is folded keeps its marks, and infos the interval that they are of.
+case_folded() { # 240 s
+    own_marks --limit 1M -- own 6000
+    [ "$(json report.json .trace.folded.events)" -gt 1000 ] || fail "nothing has been folded"
+    marked a.seep --exact
+    [ "$(n_marks a.seep)" = 6000 ] || fail "$(n_marks a.seep) marks, must be 6000"
+}
+
+# A collector is killed; the next one goes on with the marks where that one stopped.
+case_resumed() { # 240 s
+    local n
+    for n in 1 2 3 4; do
+        rm -f a.seep* books
+        background said env BOOKS="$PWD/books" LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS="output=$PWD/a.seep" "$marks" own 1500 1000
+        later 10 test -s books
+        sleep "0.$((RANDOM % 10))$((RANDOM % 10))"
+        find_collector
+        kill -KILL "$collector"
+        gone "$collector" 5
+        "$SEEP" info a.seep >info.txt 2>info.err
+        has info.err 'another one goes on with what it left behind'
+        gone "$background_pid" 60 || fail "it does not end"
+        wait_trace a.seep
+        marked a.seep --exact
+        passes a.seep
+    done
+}

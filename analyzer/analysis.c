@@ -30,7 +30,7 @@ int analysis_option(struct analysis_options *o, int code, const char *value) {
         o->has_pid = true;
         return status;
     case ANALYSIS_SYSROOT:
-        return option_sysroot(value, &o->sysroot);
+        return option_sysroot("sysroot", value, &o->sysroot);
     case ANALYSIS_DEBUG_DIR:
         return option_debug_dirs(value, &o->debug_dirs);
     default:

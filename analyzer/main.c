@@ -16,6 +16,7 @@ struct command {
 static const struct command commands[] = {
     {"run", run_main, "[-o FILE] [--] CMD…", "run a program and record what it allocates"},
     {"report", report_main, "FILE", "say which call sites hold memory that was never released"},
+    {"diff", diff_main, "BASE FILE", "say what has changed from one trace to another"},
     {"info", info_main, "FILE", "say what is in a trace, and what is missing from it"},
     {"doctor", doctor_main, "PID | -- CMD…", "say what of a program will not be seen, and why"},
 };

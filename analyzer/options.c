@@ -48,9 +48,9 @@ static int check_directory(const char *option, const char *path) {
     return 0;
 }
 
-int option_sysroot(const char *text, const char **sysroot) {
+int option_sysroot(const char *option, const char *text, const char **sysroot) {
     *sysroot = text;
-    return check_directory("sysroot", text);
+    return check_directory(option, text);
 }
 
 int option_debug_dirs(const char *text, char **dirs) {

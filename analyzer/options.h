@@ -15,8 +15,8 @@ MUST_CHECK int option_number(const char *option, const char *text, unsigned long
 /* Find a word among n. Returns its place, or -1 after a message that has them as `list`. */
 MUST_CHECK int option_word(const char *option, const char *text, const char *const *names, int n, const char *list);
 
-/* Take a --sysroot. Returns 0, or -1 after a message: it must be a directory. */
-MUST_CHECK int option_sysroot(const char *text, const char **sysroot);
+/* Take a --sysroot or one of its kind. Returns 0, or -1 after a message: it must be a directory. */
+MUST_CHECK int option_sysroot(const char *option, const char *text, const char **sysroot);
 
 /* Add the directories of a --debug-dir, separated by colons, to those given before. Returns 0, or -1 after a message.
  * Memory   *dirs starts as NULL; the caller frees it */

@@ -10,7 +10,7 @@ usage() { # REGEX ARGUMENTS…: wrong usage: status 2, one line
 }
 
 case_help() {
-    for command in '' run report info doctor; do
+    for command in '' run report diff info doctor; do
         # shellcheck disable=SC2086
         status_of 0 "$SEEP" $command --help >out 2>err
         has out '^usage: seep'
@@ -48,13 +48,18 @@ case_wrong_usage() {
     usage 'top' report --top -1 x.seep
     usage 'pid' report --pid x x.seep
     usage '' report a.seep b.seep
+    usage 'two trace files' diff a.seep
+    usage 'two trace files' diff a.seep b.seep c.seep
+    usage 'threshold' diff --threshold 101 a.seep b.seep
+    usage 'sort' diff --sort size a.seep b.seep
+    usage 'base-sysroot' diff --base-sysroot /no/such a.seep b.seep
 }
 
 case_every_option_is_in_the_manual() {
     manual=$ROOT/analyzer/seep.1
     [ -f "$manual" ] || fail "there is no manual"
     sed 's/\\-/-/g; s/\\f.//g' "$manual" >manual.txt
-    for command in '' run report info doctor; do
+    for command in '' run report diff info doctor; do
         # shellcheck disable=SC2086
         "$SEEP" $command --help | grep -oE -- '(^|[ ,])--[a-z][a-z-]+' | tr -d ' ,' | sort -u >options
         while read -r option; do
@@ -110,7 +115,7 @@ case_odd_names_in_json() {
 case_help_is_aligned() {
     "$SEEP" --help | sed -n 's/^  \(run\|report\|info\|doctor\) .*/&/p' >lines
     [ "$(wc -l <lines)" = 4 ] || fail "$(cat lines)"
-    for command in run report info doctor; do
+    for command in run report diff info doctor; do
         "$SEEP" help $command | grep -E '^ +(-., )?--.*  |^ {20,}' >>lines
     done
     while IFS= read -r line; do
@@ -132,6 +137,12 @@ case_every_key_is_in_the_manual() {
             done <keys
         done
     done
+    "$SEEP" diff --format json "$ROOT/tests/fuzz/corpus/small.seep" "$ROOT/tests/fuzz/corpus/sampled.seep" |
+        jq -r 'paths | map(strings) | .[]' | sort -u >keys
+    [ "$(wc -l <keys)" -ge 30 ] || fail "hardly any keys of diff"
+    while read -r key; do
+        grep -qw -e "$key" manual.txt || fail "diff: $key is not in the manual"
+    done <keys
     "$SEEP" doctor --format json -- "$TARGETS/plain" | jq -r '(paths | map(strings) | .[]), .findings[].key' | sort -u >keys
     [ "$(wc -l <keys)" -ge 10 ] || fail "hardly any keys of doctor"
     while read -r key; do

@@ -242,29 +242,39 @@ static bool mentions(const struct side *side, const char *last) {
     return bsearch(&last, side->mentioned, side->n_mentioned, sizeof *side->mentioned, by_address) != NULL;
 }
 
-/* Whether a path without its first function is all of another, as far as both are known. */
-static bool is_rest(const struct identity *a, const struct identity *b) {
-    if (a->n_names < 2 || (!a->is_cut && !b->is_cut && a->n_names - 1 != b->n_names)) {
+/* How many functions at the beginning of a path the other side does not have at all. */
+static uint32_t n_vanished(const struct identity *id, const struct side *other) {
+    uint32_t n = 0;
+    while (n < id->n_names && !mentions(other, id->lasts[n])) {
+        n++;
+    }
+    return n;
+}
+
+/* Whether a path without its first n functions is all of another, as far as both are known. */
+static bool is_rest(const struct identity *a, uint32_t n, const struct identity *b) {
+    if (!a->is_cut && !b->is_cut && a->n_names - n != b->n_names) {
         return false;
     }
-    for (uint32_t i = 0; i + 1 < a->n_names && i < b->n_names; i++) {
-        if (a->lasts[i + 1] != b->lasts[i]) {
+    for (uint32_t i = 0; i + n < a->n_names && i < b->n_names; i++) {
+        if (a->lasts[i + n] != b->lasts[i]) {
             return false;
         }
     }
     return a->module == b->module;
 }
 
-/* Step 4: those of a whose blamed function b does not have. */
+/* Step 4: those of a whose blamed function b does not have, nor perhaps its next callers. */
 static void match_vanished(struct side *a, struct side *b) {
     size_t n_a, n_b;
     struct ranked *x = rank(a, hash_of_blamed, &n_a), *y = rank(b, hash_of_blamed, &n_b);
     for (size_t i = 0; i < n_a; i++) {
         const struct identity *id = a->ids[x[i].index];
-        if (id->n_names < 2 || mentions(b, id->lasts[0])) {
+        uint32_t n = n_vanished(id, b);
+        if (n == 0 || n == id->n_names) {
             continue;
         }
-        struct ranked wanted = {.hash = (uintptr_t)id->lasts[1], .key = ""};
+        struct ranked wanted = {.hash = (uintptr_t)id->lasts[n], .key = ""};
         size_t low = 0;
         for (size_t high = n_b; low < high;) { /* the first that is not less */
             size_t middle = (low + high) / 2;
@@ -275,7 +285,7 @@ static void match_vanished(struct side *a, struct side *b) {
             }
         }
         for (; low < n_b && y[low].hash == wanted.hash; low++) {
-            if (b->match[y[low].index] == IDENTITY_NO_MATCH && is_rest(id, b->ids[y[low].index])) {
+            if (b->match[y[low].index] == IDENTITY_NO_MATCH && is_rest(id, n, b->ids[y[low].index])) {
                 join(a, x[i].index, b, y[low].index);
                 break;
             }

@@ -17,8 +17,8 @@
  *   1. the same key
  *   2. the same functions in another module (a program under another name, code that moved)
  *   3. the same blamed function by the last part of its name, and the most functions of both paths in common, in the same order; at least two
- *   4. a blamed function that does not occur in the other one at all, and otherwise the same path: it was inlined where nothing tells so, or
- *      jumped to the allocator instead of calling it
+ *   4. the same path, but for a blamed function, and perhaps its next callers, that do not occur on the other side at all: they were inlined where nothing
+ *      tells so, or jumped to the allocator instead of calling it
  * Of several that are as good, the first by key.
  */
 #ifndef SEEP_SITE_IDENTITY_H

@@ -79,6 +79,7 @@ static void check_matches(void) {
     check("a name without its namespace", "app::f < main [a]", "f < main [a]", "0");
     check("the blamed function was inlined where nothing tells so", "f < g < main [a]", "g < main [a]", "0");
     check("and the other way round", "g < main [a]", "f < g < main [a]", "0");
+    check("several of them", "f < g < main [a]", "main [a]", "0");
     check("but not if it is still there", "f < g < main [a];f < main [a]", "g < main [a];f < main [a]", "-1");
     check("nor if its caller has allocated before", "f < g < main [a];g < main [a]", "g < main [a]", "-0");
     check("nor in another module", "f < g < main [a]", "g < main [b]", "-");

@@ -36,6 +36,7 @@ void event_decoder_free(struct event_decoder *d) {
     free(d->infos);
     free(d->runs);
     free(d->tokens);
+    free(d->times);
     *d = (struct event_decoder){0};
 }
 
@@ -309,7 +310,7 @@ static const char *read_tokens(struct event_decoder *d, const struct event_block
 
 /* ---- times ---- */
 
-static const char *read_times(struct event_block *b, struct byte_reader *in) {
+static const char *read_times(struct event_decoder *d, struct event_block *b, struct byte_reader *in) {
     uint64_t ms = b->start_ns / ONE_MS_NS;
     uint64_t n_events = 0;
     while (byte_reader_left(in)) {
@@ -320,6 +321,8 @@ static const char *read_times(struct event_block *b, struct byte_reader *in) {
             ms > INT64_MAX / ONE_MS_NS) {
             return "a block of events with malformed times";
         }
+        d->times = xgrow(d->times, b->n_times, &d->cap_times, sizeof *d->times);
+        d->times[b->n_times++] = (struct event_time){.event = (uint32_t)n_events, .ns = ms * ONE_MS_NS};
     }
     uint64_t end_ns = ms * ONE_MS_NS;
     b->end_ns = end_ns > b->start_ns ? end_ns : b->start_ns;
@@ -336,7 +339,7 @@ static const char *read_columns(struct event_decoder *d, struct event_block *b, 
         why = read_runs(d, b, &columns[TRACE_COLUMN_INTERLEAVE], n_threads_max);
     }
     if (!why) {
-        why = read_times(b, &columns[TRACE_COLUMN_TIMES]);
+        why = read_times(d, b, &columns[TRACE_COLUMN_TIMES]);
     }
     if (!why) {
         struct token_cursor cursor = {
@@ -376,5 +379,6 @@ const char *event_decoder_read(struct event_decoder *d, const struct trace_block
     block->infos = d->infos;
     block->runs = d->runs;
     block->tokens = d->tokens;
+    block->times = d->times;
     return NULL;
 }

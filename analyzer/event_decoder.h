@@ -35,6 +35,12 @@ struct info_definition {
     uint32_t stack; /* below the decoder's n_stacks */
 };
 
+/* From this event of the block on it is this late. */
+struct event_time {
+    uint32_t event; /* 0 = the first of the block; n_events = behind the last */
+    uint64_t ns;    /* since the start of the trace */
+};
+
 /* What one EVENTS block says. The arrays are valid until the next call. */
 struct event_block {
     uint32_t n_events;
@@ -47,7 +53,9 @@ struct event_block {
     const struct info_definition *infos; /* [n_infos] */
     const struct event_run *runs;        /* [n_runs]; their events add up to n_events */
     size_t n_runs;
-    const uint32_t *tokens; /* [n_events] */
+    const uint32_t *tokens;         /* [n_events] */
+    const struct event_time *times; /* [n_times], ascending: of the events after start_ns */
+    size_t n_times;
 };
 
 struct event_decoder {
@@ -69,7 +77,8 @@ struct event_decoder {
     struct info_definition *infos;
     struct event_run *runs;
     uint32_t *tokens;
-    size_t cap_infos, cap_runs, cap_tokens;
+    struct event_time *times;
+    size_t cap_infos, cap_runs, cap_tokens, cap_times;
 };
 
 /* Start on a trace of that many bytes.

@@ -8,6 +8,7 @@
 #include "coverage_judge.h"
 #include "diag.h"
 #include "event_decoder.h"
+#include "moments.h"
 #include "owners.h"
 #include "recording.h"
 #include "records.h"
@@ -25,6 +26,7 @@ struct load {
     struct trace_reader reader;
     struct event_decoder decoder;
     struct replay replay;
+    struct moments moments;
     struct records records;
     struct profile *profile;
     profile_progress *progress;
@@ -33,15 +35,6 @@ struct load {
 };
 
 /* ---- reading ---- */
-
-/* A mark whose record does not say it is before the first event of the block that names it. */
-static void place_marks(struct profile *p, const struct event_block *events) {
-    for (size_t i = p->n_marks; i-- > 0 && p->marks[i].first_event == UINT64_MAX;) {
-        if (p->marks[i].number <= events->mark) {
-            p->marks[i].first_event = events->first_event;
-        }
-    }
-}
 
 /* Totals of events that are not in the trace any more stand before those that are. */
 static void begin_with_totals(struct load *load) {
@@ -62,13 +55,12 @@ static void read_events(struct load *load, const struct trace_block *block) {
         return;
     }
     load->replay.sample_bytes = p->sample_bytes;
-    replay_block(&load->replay, &events, p, load->decoder.stacks);
+    moments_replay(&load->moments, &load->replay, &events, p, load->decoder.stacks);
     p->n_event_blocks++;
     p->n_events += events.n_events;
     p->n_events_missing += events.n_missing;
     p->n_infos += events.n_infos;
     p->runtime_ns = events.end_ns > p->runtime_ns ? events.end_ns : p->runtime_ns;
-    place_marks(p, &events);
 }
 
 /* Processes whose end has been read now. */
@@ -77,6 +69,7 @@ static void end_processes(struct load *load) {
         begin_with_totals(load);
     }
     for (size_t i = 0; i < load->records.n_ended; i++) {
+        moments_end_process(&load->moments, &load->replay, load->profile, load->records.ended[i]);
         replay_end_process(&load->replay, load->records.ended[i]);
     }
     load->records.n_ended = 0;
@@ -330,8 +323,8 @@ static void fill_blanks(struct profile *p) {
     }
 }
 
-/* From here on infos stand with the first of all stacks that are the same. */
-static void merge_stacks(struct load *load) {
+/* From here on infos stand with the first of all stacks that are the same. Returns which these are, see stack_merge(). */
+static uint32_t *merge_stacks(struct load *load) {
     struct replay *r = &load->replay;
     uint32_t *same = stack_merge(load->profile);
     for (size_t id = 0; same && id < r->n_infos; id++) {
@@ -339,12 +332,13 @@ static void merge_stacks(struct load *load) {
             r->stack_of_info[id] = same[r->stack_of_info[id]];
         }
     }
-    free(same);
+    return same;
 }
 
 static void finish(struct load *load) {
     struct profile *p = load->profile;
     begin_with_totals(load);
+    moments_end(&load->moments, &load->replay, p);
     replay_finish(&load->replay);
     p->stacks = load->decoder.stacks;
     p->n_stacks = load->decoder.n_stacks;
@@ -357,8 +351,10 @@ static void finish(struct load *load) {
     }
     sum_processes(load);
     coverage_judge(p, &load->replay);
-    merge_stacks(load);
+    uint32_t *same = merge_stacks(load);
     sum_infos(load);
+    moments_finish(&load->moments, p, same);
+    free(same);
     if (p->sample_bytes) {
         sum_estimates(load);
     }
@@ -386,6 +382,7 @@ static void load_opened(struct load *load) {
     load->reader.is_growing = p->is_recording;
     event_decoder_init(&load->decoder, load->reader.file_bytes);
     replay_init(&load->replay);
+    moments_init(&load->moments);
     records_init(&load->records, p);
     read_blocks(load);
     finish(load);
@@ -469,5 +466,6 @@ void profile_free(struct profile *p) {
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }
+    series_free(&p->series);
     *p = (struct profile){0};
 }

@@ -12,6 +12,7 @@
 
 #include "attributes.h"
 #include "estimate.h"
+#include "series.h"
 #include "trace_format.h"
 
 /* Figures of a set of allocations. Sizes are bytes as requested by the program. */
@@ -166,6 +167,8 @@ struct profile {
     size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes, n_owners, n_files,
         n_freed;
     size_t n_infos;
+    uint64_t n_marks_reached; /* number of the last mark; names of some may be lost */
+    struct series series;     /* of each cost, what was alive in between */
 
     struct cost total;                         /* total.peak_bytes is the highest total ever */
     struct estimate estimate;                  /* of total; all 0 unless sampled */

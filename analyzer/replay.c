@@ -272,33 +272,40 @@ static uint32_t process_of_thread(const struct profile *p, uint32_t thread) {
     return thread < p->n_threads && p->threads[thread].process < p->n_processes ? p->threads[thread].process : 0;
 }
 
-void replay_block(struct replay *r, const struct event_block *block, const struct profile *profile,
+void replay_begin(struct replay *r, const struct event_block *block, const struct profile *profile,
                   const struct stack *stacks) {
     if (block->n_missing && r->n_threads) {
         /* What a thread did last is in the hole. */
         memset(r->threads, 0, r->n_threads * sizeof *r->threads);
     }
     r->event = block->first_event;
+    r->at_run = 0;
+    r->at_event_of_run = r->at_event = 0;
     define_infos(r, block);
     reserve_threads(r, block);
-    if (profile->pid && profile->n_processes == 0) {
-        return; /* damage has taken the records of all processes: these events are not known to be that one's */
-    }
-    const uint32_t *tokens = block->tokens;
-    bool are_many = profile->n_processes > 1 || profile->pid;
-    if (are_many) {
+    /* Damage may have taken the records of all processes: then these events are not known to be of the one that is wanted. */
+    r->is_block_skipped = profile->pid && profile->n_processes == 0;
+    r->are_many = profile->n_processes > 1 || profile->pid;
+    if (r->are_many && !r->is_block_skipped) {
         add_processes(r, profile);
         find_owners(r, block, profile, stacks);
     }
-    for (size_t i = 0; i < block->n_runs; i++) {
-        const struct event_run *run = &block->runs[i];
+}
+
+void replay_until(struct replay *r, const struct event_block *block, const struct profile *profile, uint32_t event) {
+    while (!r->is_block_skipped && r->at_run < block->n_runs && r->at_event < event) {
+        const struct event_run *run = &block->runs[r->at_run];
         struct replay_thread *by = &r->threads[run->thread];
-        if (are_many) {
-            apply_run_of_many(r, by, process_of_thread(profile, run->thread), tokens, run->n_events);
+        const uint32_t *tokens = block->tokens + r->at_event;
+        uint32_t left = run->n_events - r->at_event_of_run, n = event - r->at_event < left ? event - r->at_event : left;
+        if (r->are_many) {
+            apply_run_of_many(r, by, process_of_thread(profile, run->thread), tokens, n);
         } else {
-            apply_run_of_one(r, by, tokens, run->n_events);
+            apply_run_of_one(r, by, tokens, n);
         }
-        tokens += run->n_events;
+        r->at_event += n;
+        r->at_event_of_run = n < left ? r->at_event_of_run + n : 0;
+        r->at_run += n == left;
     }
 }
 

@@ -70,7 +70,10 @@ struct replay {
     size_t n_processes, cap_processes;
     struct replay_thread *threads;
     size_t n_threads, cap_threads;
-    uint64_t event; /* number of the latest */
+    size_t at_run; /* how far the block has been applied: so many runs, so many events of the next one, so many in all */
+    uint32_t at_event_of_run, at_event;
+    bool is_block_skipped, are_many; /* of the block */
+    uint64_t event;                  /* number of the latest */
     uint64_t live_bytes, peak_bytes, peak_event;
     uint64_t n_unmatched; /* frees and undos that found nothing: their other half is in a damaged part */
     uint64_t n_unknown;   /* the same, where not even the info is known */
@@ -80,9 +83,12 @@ struct replay {
 void replay_init(struct replay *r);
 void replay_free(struct replay *r);
 
-/* Apply a decoded block. profile: the threads and processes that have been read; stacks: all so far. */
-void replay_block(struct replay *r, const struct event_block *block, const struct profile *profile,
+/* Begin with a decoded block: what it defines. profile: the threads and processes that have been read; stacks: all so far. */
+void replay_begin(struct replay *r, const struct event_block *block, const struct profile *profile,
                   const struct stack *stacks);
+
+/* Apply its events up to one, not with it; n_events = all of them. */
+void replay_until(struct replay *r, const struct event_block *block, const struct profile *profile, uint32_t event);
 
 /* What is known of a thread, made if it is new. */
 struct replay_thread *replay_thread_at(struct replay *r, uint32_t thread);

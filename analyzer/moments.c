@@ -1,0 +1,95 @@
+/* moments.c - see moments.h. */
+#include "moments.h"
+
+#include "records.h"
+
+void moments_init(struct moments *m) {
+    *m = (struct moments){0};
+    series_init(&m->marks, SERIES_MARKS);
+    series_init(&m->time, SERIES_TIME);
+}
+
+/* Marks up to this number are here. */
+static void reach_mark(struct moments *m, const struct replay *r, struct profile *p, uint64_t number) {
+    if (number <= m->last_mark || number > RECORDS_MARKS_MAX) {
+        return;
+    }
+    for (size_t i = p->n_marks; i-- > 0 && p->marks[i].first_event == UINT64_MAX;) {
+        if (p->marks[i].number <= number) {
+            p->marks[i].first_event = r->event;
+        }
+    }
+    series_advance(&m->marks, r, number);
+    m->last_mark = number;
+}
+
+/* The last mark that was set by a time. */
+static uint64_t mark_by(const struct profile *p, uint64_t ns) {
+    uint64_t number = 0;
+    for (size_t i = 0; i < p->n_marks; i++) {
+        number = p->marks[i].time_ns <= ns && p->marks[i].number > number ? p->marks[i].number : number;
+    }
+    return number;
+}
+
+/* Of what is folded only the end is known. */
+static void begin(struct moments *m, const struct event_block *events, const struct profile *p) {
+    m->has_begun = true;
+    if (p->n_folded) {
+        uint64_t folded = mark_by(p, p->folded_to_ns - (p->folded_to_ns != 0));
+        m->last_mark = folded < events->mark ? folded : events->mark;
+        series_skip(&m->marks, m->last_mark);
+        series_skip(&m->time, p->folded_to_ns);
+    }
+}
+
+static void reach_time(struct moments *m, const struct replay *r, uint64_t ns) {
+    if (m->last_mark < SERIES_MARKS_MIN) {
+        series_advance(&m->time, r, ns);
+    }
+}
+
+void moments_replay(struct moments *m, struct replay *r, const struct event_block *events, struct profile *p,
+                    const struct stack *stacks) {
+    replay_begin(r, events, p, stacks);
+    if (events->n_events == 0) {
+        return; /* definitions of what is folded */
+    }
+    if (!m->has_begun) {
+        begin(m, events, p);
+    }
+    reach_mark(m, r, p, events->mark);
+    reach_time(m, r, events->start_ns);
+    for (size_t i = 0; i < events->n_times && m->last_mark < SERIES_MARKS_MIN; i++) {
+        if (series_is_due(&m->time, events->times[i].ns)) {
+            replay_until(r, events, p, events->times[i].event);
+            reach_time(m, r, events->times[i].ns);
+        }
+    }
+    replay_until(r, events, p, events->n_events);
+}
+
+void moments_end_process(struct moments *m, const struct replay *r, struct profile *p, uint32_t process) {
+    if (process < p->n_processes) {
+        reach_mark(m, r, p, mark_by(p, p->processes[process].end_ns));
+        reach_time(m, r, p->processes[process].end_ns);
+    }
+}
+
+void moments_end(struct moments *m, const struct replay *r, struct profile *p) {
+    reach_mark(m, r, p, mark_by(p, UINT64_MAX));
+    for (size_t i = 0; i < p->n_processes; i++) {
+        if (p->processes[i].end_ns == 0 && profile_is_chosen(p, &p->processes[i])) {
+            reach_time(m, r, p->runtime_ns);
+        }
+    }
+}
+
+void moments_finish(struct moments *m, struct profile *p, const uint32_t *same) {
+    bool are_marks = m->last_mark >= SERIES_MARKS_MIN;
+    struct series other;
+    series_finish(&m->marks, p, same, are_marks ? &p->series : &other);
+    series_finish(&m->time, p, same, are_marks ? &other : &p->series);
+    series_free(&other);
+    p->n_marks_reached = m->last_mark;
+}

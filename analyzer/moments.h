@@ -1,0 +1,37 @@
+/* moments.h - at which moments of a trace its figures are looked at while it is replayed: at its marks and at equal distances of time; see series.h.
+ *
+ * A mark is before the first event of the first block that names it, or a later one. Behind the last block it is before the end of the processes that it saw.
+ */
+#ifndef SEEP_MOMENTS_H
+#define SEEP_MOMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event_decoder.h"
+#include "profile.h"
+#include "replay.h"
+#include "series.h"
+
+struct moments {
+    struct series_taker marks, time;
+    uint64_t last_mark; /* number of the last one that has its place */
+    bool has_begun;     /* the first event that is no total has been reached */
+};
+
+void moments_init(struct moments *m);
+
+/* Replay a block of events, and look around in between. */
+void moments_replay(struct moments *m, struct replay *r, const struct event_block *events, struct profile *p,
+                    const struct stack *stacks);
+
+/* A process has ended, and still has what it has not freed. */
+void moments_end_process(struct moments *m, const struct replay *r, struct profile *p, uint32_t process);
+
+/* All has been replayed. */
+void moments_end(struct moments *m, const struct replay *r, struct profile *p);
+
+/* Leave the series in the profile. same: see series_finish(). Context: costs have been given out */
+void moments_finish(struct moments *m, struct profile *p, const uint32_t *same);
+
+#endif

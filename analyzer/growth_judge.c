@@ -56,7 +56,7 @@ static struct slopes slopes_of(const double *y, size_t n) {
     return s;
 }
 
-static double slope_of(const double *y, size_t n) {
+double growth_slope(const double *y, size_t n) {
     struct slopes s = slopes_of(y, n);
     double slope = s.n ? median_of_sorted(s.v, s.n) : 0;
     free(s.v);
@@ -193,7 +193,7 @@ static bool rises_evenly(const double *y, size_t n) {
 
 static bool goes_on(const double *y, size_t n, double slope) {
     size_t half = n / 2, quarter = n / 4;
-    double of_half = slope_of(&y[n - half], half);
+    double of_half = growth_slope(&y[n - half], half);
     /* A quarter is short: its floor against that of the quarter before. */
     double step = least(&y[n - quarter], quarter) - least(&y[n - 2 * quarter], quarter);
     return of_half >= slope * PERSISTENCE && step >= slope * (double)quarter * PERSISTENCE;
@@ -202,8 +202,8 @@ static bool goes_on(const double *y, size_t n, double slope) {
 /* Each third at less than that part of the one before: it fills up, however long that takes. */
 static bool slows_down(const double *y, size_t n, double part) {
     size_t third = n / 3;
-    double first = slope_of(&y[n - 3 * third], third), second = slope_of(&y[n - 2 * third], third),
-           last = slope_of(&y[n - third], third);
+    double first = growth_slope(&y[n - 3 * third], third), second = growth_slope(&y[n - 2 * third], third),
+           last = growth_slope(&y[n - third], third);
     return second < first * part && last < second * part;
 }
 
@@ -226,7 +226,7 @@ static bool grows(const double *y, size_t n) {
 static size_t find_line(const double *y, size_t from, size_t n) {
     size_t middle = from + (n - from) / 2, misfits = 0, first = middle;
     const double *half = &y[middle];
-    double slope = slope_of(half, n - middle), intercept = intercept_of(half, n - middle, slope), most = 0;
+    double slope = growth_slope(half, n - middle), intercept = intercept_of(half, n - middle, slope), most = 0;
     for (size_t i = middle; i < n; i++) {
         double off = fabs(y[i] - intercept - slope * ((double)i - (double)middle));
         most = off > most ? off : most;

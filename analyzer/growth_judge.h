@@ -54,4 +54,7 @@ const char *growth_class_name(enum growth_class class);
  * Memory  n * n / 8 numbers, released again */
 struct growth_verdict growth_judge(const double *y, size_t n);
 
+/* The slope alone, per point: of n figures, 0 if n < 2. */
+double growth_slope(const double *y, size_t n);
+
 #endif

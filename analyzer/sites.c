@@ -24,11 +24,11 @@ struct grouping {
     struct best best;
 };
 
-static void select_stacks(struct sites *sites) {
+static void select_stacks(struct sites *sites, const uint8_t *is_wanted_cost) {
     const struct profile *p = sites->profile;
     size_t cap = 0;
     for (size_t i = 0; i < p->n_stacks; i++) {
-        if (profile_cost(p, i)->calls) {
+        if (profile_cost(p, i)->calls && (!is_wanted_cost || is_wanted_cost[p->stacks[i].cost])) {
             sites->stacks = xgrow(sites->stacks, sites->n_stacks, &cap, sizeof *sites->stacks);
             sites->stacks[sites->n_stacks++] =
                 (struct site_stack){.stack = (uint32_t)i, .leaf = blame_leaf(sites->blame, (uint32_t)i)};
@@ -184,7 +184,7 @@ void sites_build(struct sites *sites, const struct profile *profile, struct symb
                  const struct sites_wanted *wanted) {
     *sites = (struct sites){.profile = profile, .symbolizer = symbolizer, .blame = blame, .group = wanted->group};
     struct grouping g = {.best = {.top = wanted->top, .orders = wanted->orders}};
-    select_stacks(sites);
+    select_stacks(sites, wanted->is_wanted_cost);
     claims_make(&g.claims, sites, wanted->orders);
     group_by_name(sites, &g);
     collect_stacks(sites, &g.claims);

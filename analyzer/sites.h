@@ -64,7 +64,8 @@ struct sites {
 /* What the sites are for. */
 struct sites_wanted {
     enum site_group group;
-    unsigned orders; /* bits 1 << order: by which of them they will be ranked */
+    const uint8_t *is_wanted_cost; /* by cost: whether its stacks are to be there; NULL = all of them */
+    unsigned orders;               /* bits 1 << order: by which of them they will be ranked */
     size_t
         top; /* how many of the first sites of each of these are wanted: the others may or may not be there, or not in full */
 };

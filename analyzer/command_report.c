@@ -140,11 +140,16 @@ static int render(const struct options *o, const struct analysis *analysis) {
     struct openssl_objects openssl;
     openssl_objects_find(&openssl, &analysis->profile, analysis->symbolizer, analysis->blame);
     report.openssl = &openssl;
+    struct growth growth;
+    growth_build(&growth, &analysis->profile, analysis->symbolizer, analysis->blame,
+                 o->has_group ? o->group : SITE_BY_BLAME);
+    report.growth = &growth;
     if (o->is_json) {
         status = report_json(stdout, &report);
     } else {
         report_text(stdout, &report);
     }
+    growth_free(&growth);
     openssl_objects_free(&openssl);
     sites_free(&sites[0]);
     sites_free(&sites[1]);

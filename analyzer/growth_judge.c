@@ -12,9 +12,10 @@ enum {
     RISES_MANY = 8, /* fewer must be evenly spaced */
     RISES_MIN = 4,
     MISFITS_MAX = 3,
+    STEP_MAX = 3, /* points that one go may take */
 };
 static const double Z_TREND = 3.09, Z_INTERVAL = 1.96, PERSISTENCE = 1. / 3, SLOWING = 0.75, SLOWING_ALL = 0.6,
-                    SETTLED = 0.1;
+                    SETTLED = 0.02;
 
 const char *growth_class_name(enum growth_class class) {
     static const char *const names[GROWTH_N_CLASSES] = {[GROWTH_FLAT] = "flat",
@@ -136,12 +137,13 @@ static void fit(const double *y, size_t n, struct growth_verdict *v) {
     /* Of pairs at least half of n apart, none of which follow each other; for all pairs it is n (n - 1) (2 n + 5) / 18. */
     double variance = n_left * (n_left + 1) * (4 * n_left + 5) / 18 * (n > 1 ? tie_factor(y, n) : 0);
     double sigma = sqrt(variance * correlation_factor(y, n, v->slope));
+    double sigma_of_score = never_falls(y, n) ? sqrt(variance) : sigma; /* what never falls has no noise */
     double from = ((double)s.n - Z_INTERVAL * sigma) / 2;
     if (n >= GROWTH_JUDGED_MIN && sigma > 0) {
         size_t low = from >= 1 ? (size_t)from - 1 : 0;
         v->low = s.v[low];
         v->high = s.v[s.n - 1 - low];
-        v->p = erfc((s.score - 1) / sigma / M_SQRT2) / 2;
+        v->p = erfc((s.score - 1) / sigma_of_score / M_SQRT2) / 2;
     }
     free(s.v);
 }
@@ -207,6 +209,10 @@ static bool slows_down(const double *y, size_t n, double part) {
     return second < first * part && last < second * part;
 }
 
+static bool is_sure(const struct growth_verdict *v, const double *y, size_t n) {
+    return never_falls(y, n) || (v->low > 0 && v->p < erfc(Z_TREND / M_SQRT2) / 2);
+}
+
 static bool grows(const double *y, size_t n) {
     if (n < GROWTH_JUDGED_MIN || !has_rising_floor(y, n)) {
         return false;
@@ -216,10 +222,7 @@ static bool grows(const double *y, size_t n) {
     if (!(v.slope > 0) || !goes_on(y, n, v.slope) || slows_down(y, n, SLOWING)) {
         return false;
     }
-    if (never_falls(y, n)) {
-        return rises_evenly(y, n);
-    }
-    return v.low > 0 && v.p < erfc(Z_TREND / M_SQRT2) / 2;
+    return is_sure(&v, y, n) && (!never_falls(y, n) || rises_evenly(y, n));
 }
 
 /* Where the line begins of which the last half of a part is. */
@@ -249,14 +252,14 @@ static bool is_near(double a, double b, double rise) {
 /* From its first level to its last in one go. */
 static bool is_one_step(const double *y, size_t n) {
     double rise = y[n - 1] - y[0];
-    size_t low = 0, high = n - 1, span = n / 20 > 2 ? n / 20 : 2;
+    size_t low = 0, high = n - 1;
     while (low + 1 < n && is_near(y[low + 1], y[0], rise)) {
         low++;
     }
     while (high > 0 && is_near(y[high - 1], y[n - 1], rise)) {
         high--;
     }
-    return rise >= 0 && high <= low + span;
+    return rise >= 0 && high <= low + STEP_MAX;
 }
 
 static enum growth_class class_of_rest(const double *y, size_t n) {
@@ -293,8 +296,12 @@ struct growth_verdict growth_judge(const double *y, size_t n) {
     for (size_t i = 0; !is_filling && i < sizeof starts / sizeof starts[0]; i++) {
         if (grows(&y[starts[i]], n - starts[i])) {
             v.n_warmup = find_line(y, starts[i], n);
+            fit(&y[v.n_warmup], n - v.n_warmup, &v);
+            if (!is_sure(&v, &y[v.n_warmup], n - v.n_warmup)) {
+                v.n_warmup = starts[i];
+                fit(&y[starts[i]], n - starts[i], &v);
+            }
             v.n_judged = n - v.n_warmup;
-            fit(&y[v.n_warmup], v.n_judged, &v);
             v.class = GROWTH_GROWING;
             return v;
         }

@@ -23,11 +23,11 @@ static void reach_mark(struct moments *m, const struct replay *r, struct profile
     m->last_mark = number;
 }
 
-/* The last mark that was set by a time. */
-static uint64_t mark_by(const struct profile *p, uint64_t ns) {
+/* The last mark that was set before a time. */
+static uint64_t mark_before(const struct profile *p, uint64_t ns) {
     uint64_t number = 0;
     for (size_t i = 0; i < p->n_marks; i++) {
-        number = p->marks[i].time_ns <= ns && p->marks[i].number > number ? p->marks[i].number : number;
+        number = p->marks[i].time_ns < ns && p->marks[i].number > number ? p->marks[i].number : number;
     }
     return number;
 }
@@ -36,7 +36,7 @@ static uint64_t mark_by(const struct profile *p, uint64_t ns) {
 static void begin(struct moments *m, const struct event_block *events, const struct profile *p) {
     m->has_begun = true;
     if (p->n_folded) {
-        uint64_t folded = mark_by(p, p->folded_to_ns - (p->folded_to_ns != 0));
+        uint64_t folded = mark_before(p, p->folded_to_ns);
         m->last_mark = folded < events->mark ? folded : events->mark;
         series_skip(&m->marks, m->last_mark);
         series_skip(&m->time, p->folded_to_ns);
@@ -71,13 +71,13 @@ void moments_replay(struct moments *m, struct replay *r, const struct event_bloc
 
 void moments_end_process(struct moments *m, const struct replay *r, struct profile *p, uint32_t process) {
     if (process < p->n_processes) {
-        reach_mark(m, r, p, mark_by(p, p->processes[process].end_ns));
+        reach_mark(m, r, p, mark_before(p, p->processes[process].end_ns));
         reach_time(m, r, p->processes[process].end_ns);
     }
 }
 
 void moments_end(struct moments *m, const struct replay *r, struct profile *p) {
-    reach_mark(m, r, p, mark_by(p, UINT64_MAX));
+    reach_mark(m, r, p, mark_before(p, UINT64_MAX));
     for (size_t i = 0; i < p->n_processes; i++) {
         if (p->processes[i].end_ns == 0 && profile_is_chosen(p, &p->processes[i])) {
             reach_time(m, r, p->runtime_ns);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "growth.h"
 #include "openssl_objects.h"
 #include "profile.h"
 #include "sites.h"
@@ -15,6 +16,7 @@ struct report {
     const struct profile *profile;
     const struct sites *sites[SITE_N_ORDERS]; /* by order; in JSON only that of the document's */
     const struct openssl_objects *openssl;
+    const struct growth *growth; /* NULL = not asked for; in text only */
     struct symbolizer *symbolizer;
     size_t top;            /* sites of a section, or of the whole JSON document */
     size_t stacks;         /* stacks of a site */

@@ -7,6 +7,7 @@
 
 #include "diag.h"
 #include "json_out.h"
+#include "report_growth.h"
 #include "report_openssl.h"
 #include "report_tracer.h"
 #include "trace_json.h"
@@ -194,14 +195,8 @@ static void put_owners(struct json_out *j, const struct report *r, const uint32_
     free(owners);
 }
 
-/* numbers: of the processes in the document, NULL = there is only one. */
-static void put_site(struct json_out *j, const struct report *r, const uint32_t *numbers, const struct site *site) {
-    const struct sites *sites = r->sites[r->order];
-    size_t n = site->n_stacks < r->stacks ? site->n_stacks : r->stacks;
-    struct site_stack *ranked = xcalloc(n, sizeof *ranked);
-    site_rank_stacks(sites, site, r->order, n, ranked);
-    json_object_begin(j);
-    struct place leaf = site_main_leaf(sites, site, r->order), blamed = site_main_blamed(sites, site, r->order);
+void report_json_put_places(struct json_out *j, const struct sites *sites, const struct site *site, enum site_order order) {
+    struct place leaf = site_main_leaf(sites, site, order), blamed = site_main_blamed(sites, site, order);
     put_place(j, &leaf);
     json_key(j, "blamed");
     json_object_begin(j);
@@ -210,6 +205,16 @@ static void put_site(struct json_out *j, const struct report *r, const uint32_t 
     if (sites->group == SITE_BY_OWNER) {
         put_owner(j, &site->at);
     }
+}
+
+/* numbers: of the processes in the document, NULL = there is only one. */
+static void put_site(struct json_out *j, const struct report *r, const uint32_t *numbers, const struct site *site) {
+    const struct sites *sites = r->sites[r->order];
+    size_t n = site->n_stacks < r->stacks ? site->n_stacks : r->stacks;
+    struct site_stack *ranked = xcalloc(n, sizeof *ranked);
+    site_rank_stacks(sites, site, r->order, n, ranked);
+    json_object_begin(j);
+    report_json_put_places(j, sites, site, r->order);
     struct estimate estimate = site_estimate(sites, site);
     put_figures(j, r, &site->cost, r->profile->sample_bytes ? &estimate : NULL);
     if (numbers) {
@@ -248,7 +253,7 @@ static uint32_t *number_processes(const struct profile *p) {
     return numbers;
 }
 
-static const char *group_name(enum site_group group) {
+const char *report_json_group_name(enum site_group group) {
     static const char *const names[] = {
         [SITE_BY_LEAF] = "leaf", [SITE_BY_BLAME] = "blame", [SITE_BY_MODULE] = "module", [SITE_BY_OWNER] = "owner"};
     return names[group];
@@ -264,7 +269,7 @@ int report_json(FILE *f, const struct report *report) {
     trace_json_put(j, report->profile, main_process(report));
     put_totals(j, report->profile, &report->profile->total, report->profile->n_frees);
     put_processes(j, report);
-    json_put_string(j, "group_by", group_name(sites->group));
+    json_put_string(j, "group_by", report_json_group_name(sites->group));
     json_key(j, "sites");
     json_array_begin(j);
     for (size_t i = 0; i < sites->n_sites && i < report->top; i++) {
@@ -272,6 +277,7 @@ int report_json(FILE *f, const struct report *report) {
     }
     json_array_end(j);
     report_openssl_json(j, report);
+    report_growth_json(j, report);
     json_object_end(j);
     free(ranked);
     free(numbers);

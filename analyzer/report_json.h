@@ -45,12 +45,36 @@
  *     places          [{file, line, size_bytes, created, alive}] where OpenSSL allocates them, most created first: its own file and line, null where
  *                     it has not told them
  *     alive_from      [{function, file, line, module, alive, alive_bytes}] the owners (as by owner) of those alive, most first, --stacks of them
+ * growth      {not_judged, unit, folded_marks, and where not_judged is null: sites_of_class, points, total, group_by, sites}; growth.h and growth_judge.h say how
+ *   not_judged        why there is no verdict; null where there is one
+ *   unit              "mark" or "hour": what the slopes are per
+ *   folded_marks      marks without figures, since they are among folded events
+ *   sites_of_class    {flat, one-off, bounded, growing, unknown}: how many sites, of those that change
+ *   points            [{mark, name, seconds}] the marks that are looked at, name with its number where several have it ("reload#7"), null if lost; without
+ *                     marks [{seconds}], the ends of equal slices
+ *   total             {class, n_judged, n_warmup, bytes_per_unit, bytes_per_unit_low, bytes_per_unit_high, blocks_per_unit, p, last_bytes, last_blocks, bytes, blocks}
+ *                     of all blocks together
+ *     class           "flat" (nothing alive), "one-off" (rose once and stayed), "bounded" (fills up, or goes up and down), "growing", "unknown" (too few points)
+ *     n_judged, n_warmup   points: behind the warm-up, and of it
+ *     bytes_per_unit, …_low, …_high   slope and its 95 % interval, null where the points are too few for one
+ *     p               of as strong a trend by chance, null likewise
+ *     last_bytes, last_blocks   alive at the last point
+ *     bytes, blocks   alive at each point
+ *   group_by          of these sites: "blame" unless --group-by says otherwise
+ *   sites             [{function, …, blamed, owner, address, and the keys of total}] those that grow first, most bytes first, then those of class unknown: the first --top;
+ *                     bytes and blocks of these two classes only
  */
 #ifndef SEEP_REPORT_JSON_H
 #define SEEP_REPORT_JSON_H
 
 #include "attributes.h"
+#include "json_out.h"
 #include "report.h"
+
+/* A site's leaf, blamed frame and owner, as keys of an object. */
+void report_json_put_places(struct json_out *j, const struct sites *sites, const struct site *site, enum site_order order);
+
+const char *report_json_group_name(enum site_group group);
 
 /* Write the document. Returns 0, or -1 if it could not be written in full. */
 MUST_CHECK int report_json(FILE *f, const struct report *report);

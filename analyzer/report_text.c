@@ -8,6 +8,7 @@
 
 #include "diag.h"
 #include "format_size.h"
+#include "report_growth.h"
 #include "report_openssl.h"
 #include "report_tracer.h"
 #include "safe_text.h"
@@ -234,6 +235,20 @@ static void put_common(FILE *f, enum site_group group, const struct site *site, 
     fputc('\n', f);
 }
 
+static void put_where(FILE *f, const struct report *r, const struct section *section, const struct site *site,
+                      const struct place *leaf) {
+    put_common(f, r->sites[section->order]->group, site, leaf);
+    if (section->has_ages) {
+        report_openssl_text_site(f, r, site);
+    }
+    if (leaf->location) {
+        put_location(f, leaf->location, leaf->ip, "");
+        put_stacks(f, r, section, site, leaf);
+    } else {
+        fputs("??\n  in ??\n", f);
+    }
+}
+
 static void put_site(FILE *f, const struct report *r, const struct section *section, const struct site *site) {
     const struct sites *sites = r->sites[section->order];
     struct place leaf = site_main_leaf(sites, site, section->order);
@@ -247,17 +262,18 @@ static void put_site(FILE *f, const struct report *r, const struct section *sect
         put_age(f, r, &site->cost);
         put_owners(f, r, site);
     }
-    put_common(f, sites->group, site, &leaf);
-    if (section->has_ages) {
-        report_openssl_text_site(f, r, site);
-    }
-    if (leaf.location) {
-        put_location(f, leaf.location, leaf.ip, "");
-        put_stacks(f, r, section, site, &leaf);
-    } else {
-        fputs("??\n  in ??\n", f);
-    }
+    put_where(f, r, section, site, &leaf);
     fputc('\n', f);
+}
+
+void report_text_where(FILE *f, const struct report *r, const struct site *site) {
+    enum site_order order = site->cost.unreleased_bytes ? SITE_BY_UNRELEASED : SITE_BY_CALLS;
+    for (size_t i = 0; i < N_SECTIONS; i++) {
+        if (sections[i].order == order) {
+            struct place leaf = site_main_leaf(r->sites[order], site, order);
+            put_where(f, r, &sections[i], site, &leaf);
+        }
+    }
 }
 
 static void put_section(FILE *f, const struct report *r, const struct section *section) {
@@ -358,5 +374,6 @@ void report_text(FILE *f, const struct report *report) {
         put_sampling(f, report->profile);
     }
     report_openssl_text(f, report);
+    report_growth_text(f, report);
     report_tracer(f, report);
 }

@@ -8,4 +8,7 @@
 /* Write the report. Whether it could be written, ferror(f) tells. */
 void report_text(FILE *f, const struct report *report);
 
+/* Where a site is: what it is blamed on, its leaf and its stacks, as in MEMORY LEAKS; by calls where nothing of it is unreleased. */
+void report_text_where(FILE *f, const struct report *report, const struct site *site);
+
 #endif

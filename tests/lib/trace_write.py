@@ -50,7 +50,7 @@ class TraceWriter:
         self.records = bytearray()
         self.stacks = [(0, 0)]  # parent, ip
         self.stack_ids = {}
-        self.infos = {}         # (stack, size) -> id
+        self.infos = {}         # (stack, size, mark) -> id: a mark starts with none
         self.block_info = {}    # name of a block of memory -> info id
         self.last_alloc = {}    # thread -> name
         self.last_free = {}     # thread -> name
@@ -113,12 +113,13 @@ class TraceWriter:
         return here
 
     def info(self, stack, size):
-        if (stack, size) not in self.infos:
-            self.infos[stack, size] = len(self.infos) + 1
+        key = (stack, size, self.mark)
+        if key not in self.infos:
+            self.infos[key] = len(self.infos) + 1
             self.columns[SIZES] += varint(size)
             self.columns[INFO_STACKS] += zigzag(stack - self.info_before)
             self.info_before = stack
-        return self.infos[stack, size]
+        return self.infos[key]
 
     # ---- events
 
@@ -298,6 +299,7 @@ class TraceWriter:
         return self.stack(0, 1 << 63 | process << 16 | epoch) if process or epoch else 0
 
     def marked(self, name):
+        """A mark is here: the next block has its number, and infos begin anew."""
         self.flush_events()
         self.mark += 1
         self.record(7, varint(self.mark) + varint(self.ms * 1000000) + string(name))
@@ -344,7 +346,10 @@ class TraceWriter:
         for parent, ip in self.stacks[1:]:
             defined.stack(parent, ip)
         defined.flush_events()
-        for stack, size in self.infos:
+        for stack, size, mark in self.infos:
+            if mark != defined.mark:
+                defined.flush_events()
+                defined.mark = mark
             defined.info(stack, size)
         defined.flush_events()
         self.blocks, self.index, self.all_records = [], [], []
@@ -366,7 +371,7 @@ class TraceWriter:
         sizes, owner, roots = [0], [0], [0]
         for parent, ip in self.stacks[1:]:
             roots.append(ip >> 16 & M32 if ip >> 63 else roots[parent])
-        for stack, size in self.infos:
+        for stack, size, _ in self.infos:
             sizes.append(size)
             owner.append(roots[stack])
         n = len(sizes)

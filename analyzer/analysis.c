@@ -33,6 +33,14 @@ int analysis_option(struct analysis_options *o, int code, const char *value) {
         return option_sysroot("sysroot", value, &o->sysroot);
     case ANALYSIS_DEBUG_DIR:
         return option_debug_dirs(value, &o->debug_dirs);
+    case ANALYSIS_SUPPRESSIONS:
+        return suppression_rules_read(&o->suppressions, value);
+    case ANALYSIS_BUILTIN:
+        o->builtin = SUPPRESSION_BUILTIN_ON;
+        return 0;
+    case ANALYSIS_NO_BUILTIN:
+        o->builtin = SUPPRESSION_BUILTIN_OFF;
+        return 0;
     default:
         return -1;
     }
@@ -41,6 +49,7 @@ int analysis_option(struct analysis_options *o, int code, const char *value) {
 void analysis_options_free(struct analysis_options *o) {
     free(o->debug_dirs);
     blame_rules_free(&o->rules);
+    suppression_rules_free(&o->suppressions);
 }
 
 static bool has_process(const struct profile *profile, uint32_t pid) {
@@ -67,6 +76,8 @@ int analysis_open(struct analysis *a, const struct analysis_options *o, const ch
         return SEEP_EXIT_USAGE;
     }
     a->symbolizer = symbolizer_open(&a->profile, o->sysroot, o->debug_dirs);
+    suppressions_apply(&a->suppressions, &a->profile, a->symbolizer, &o->suppressions, o->builtin);
+    suppressions_warn_unused(&a->suppressions);
     a->blame = blame_open(&a->profile, a->symbolizer, &o->rules);
     return SEEP_EXIT_DONE;
 }
@@ -76,5 +87,6 @@ void analysis_close(struct analysis *a) {
         blame_close(a->blame);
         symbolizer_close(a->symbolizer);
     }
+    suppressions_free(&a->suppressions);
     profile_free(&a->profile);
 }

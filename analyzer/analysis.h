@@ -13,12 +13,15 @@
 #include "blame.h"
 #include "blame_rules.h"
 #include "profile.h"
+#include "suppressions.h"
 #include "symbolize.h"
 
 struct analysis_options {
     const char *sysroot;
     char *debug_dirs; /* separated by colons */
     struct blame_rules rules;
+    struct suppression_rules suppressions;
+    enum suppression_builtin builtin; /* commands may set it before they read options */
     uint32_t pid;
     bool has_pid;
 };
@@ -29,6 +32,9 @@ enum analysis_code { /* what getopt_long() returns for them */
                      ANALYSIS_PID,
                      ANALYSIS_SYSROOT,
                      ANALYSIS_DEBUG_DIR,
+                     ANALYSIS_SUPPRESSIONS,
+                     ANALYSIS_BUILTIN,
+                     ANALYSIS_NO_BUILTIN,
                      ANALYSIS_END,
 };
 
@@ -36,7 +42,10 @@ enum analysis_code { /* what getopt_long() returns for them */
 #define ANALYSIS_OPTIONS                                                                                                   \
     {"wrapper", required_argument, NULL, ANALYSIS_WRAPPER}, {"owner-skip", required_argument, NULL, ANALYSIS_OWNER_SKIP},  \
         {"pid", required_argument, NULL, ANALYSIS_PID}, {"sysroot", required_argument, NULL, ANALYSIS_SYSROOT},            \
-        {"debug-dir", required_argument, NULL, ANALYSIS_DEBUG_DIR},
+        {"debug-dir", required_argument, NULL, ANALYSIS_DEBUG_DIR},                                                        \
+        {"suppressions", required_argument, NULL, ANALYSIS_SUPPRESSIONS},                                                  \
+        {"builtin-suppressions", no_argument, NULL, ANALYSIS_BUILTIN},                                                     \
+        {"no-builtin-suppressions", no_argument, NULL, ANALYSIS_NO_BUILTIN},
 
 /* Their lines of --help. */
 #define ANALYSIS_HELP                                                                                                      \
@@ -45,7 +54,10 @@ enum analysis_code { /* what getopt_long() returns for them */
     "      --pid PID               only this process, with all programs that it ran by exec\n"                             \
     "      --sysroot DIR           look for the program and its libraries below DIR, the root that they had\n"             \
     "      --debug-dir DIR[:DIR…]\n"                                                                                     \
-    "                              look there for files and debug files, by their build-id; may be repeated\n"
+    "                              look there for files and debug files, by their build-id; may be repeated\n"             \
+    "      --suppressions FILE     hide the leaks that its rules name, LeakSanitizer's or valgrind's; may be repeated\n"   \
+    "      --[no-]builtin-suppressions\n"                                                                                  \
+    "                              hide, or do not, what systems are known to keep for the life of a process\n"
 
 /* Take one of them. Returns 0, or -1 after a message. */
 MUST_CHECK int analysis_option(struct analysis_options *o, int code, const char *value);
@@ -56,9 +68,11 @@ struct analysis {
     struct profile profile;
     struct symbolizer *symbolizer;
     struct blame *blame;
+    struct suppressions suppressions;
 };
 
-/* Read a trace and get ready to name what is in it. The options are used until analysis_close(). What is missing from the trace is said on stderr.
+/* Read a trace and get ready to name what is in it. The options are used until analysis_close(). What is missing from the trace, and rules of
+ * suppressions that hide nothing, are said on stderr.
  * Returns   SEEP_EXIT_DONE; SEEP_EXIT_UNREADABLE, or SEEP_EXIT_USAGE where the trace has no such process, after a message
  * Memory    analysis_close(), also after a failure */
 MUST_CHECK int analysis_open(struct analysis *a, const struct analysis_options *o, const char *path);

@@ -11,6 +11,7 @@
 #include "report.h"
 #include "report_json.h"
 #include "report_text.h"
+#include "suppression_rules.h"
 
 static const char help[] =
     "usage: seep report [OPTIONS] FILE\n"
@@ -26,7 +27,9 @@ static const char help[] =
     "                              what makes up a site: the function that allocates; the first caller outside wrappers,\n"
     "                              that one's module; the program's function (leaf; MEMORY LEAKS of the text: blame)\n"
     "      --top N                 sites of each section, and processes (10), or sites of the JSON document (all)\n"
-    "      --stacks N              stacks of each site (5)\n" ANALYSIS_HELP "  -h, --help                  this\n"
+    "      --stacks N              stacks of each site (5)\n" ANALYSIS_HELP
+    "      --print-suppressions    print the built-in rules as a file, read no trace\n"
+    "  -h, --help                  this\n"
     "\n"
     "exit status: 0 done, 2 usage, 3 unreadable trace or unwritable report. seep(1) has the JSON keys.\n";
 
@@ -36,7 +39,7 @@ struct options {
     size_t top, stacks;
     enum site_order order;
     enum site_group group;
-    bool is_json, is_help, has_top, has_group;
+    bool is_json, is_help, is_print, has_top, has_group, has_builtin;
 };
 
 static int parse_order(const char *text, enum site_order *order) {
@@ -80,19 +83,20 @@ static int parse_option(struct options *o, int code, const char *value) {
     case 'h':
         o->is_help = true;
         return 0;
+    case 'p':
+        o->is_print = true;
+        return 0;
     default:
         return analysis_option(&o->analysis, code, value);
     }
 }
 
 static int parse_options(struct options *o, int argc, char **argv) {
-    static const struct option longs[] = {{"format", required_argument, NULL, 'f'},
-                                          {"sort", required_argument, NULL, 's'},
-                                          {"group-by", required_argument, NULL, 'g'},
-                                          {"top", required_argument, NULL, 't'},
-                                          {"stacks", required_argument, NULL, 'k'},
-                                          ANALYSIS_OPTIONS{"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"format", required_argument, NULL, 'f'},         {"sort", required_argument, NULL, 's'},
+        {"group-by", required_argument, NULL, 'g'},       {"top", required_argument, NULL, 't'},
+        {"stacks", required_argument, NULL, 'k'},         {"print-suppressions", no_argument, NULL, 'p'},
+        ANALYSIS_OPTIONS{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     *o = (struct options){.top = 10, .stacks = 5, .order = SITE_BY_CALLS};
     opterr = 0; /* our own words for it */
     for (int code; (code = getopt_long(argc, argv, ":f:h", longs, NULL)) != -1;) {
@@ -102,11 +106,15 @@ static int parse_options(struct options *o, int argc, char **argv) {
         if (parse_option(o, code, optarg) != 0) {
             return -1;
         }
+        o->has_builtin |= code == ANALYSIS_BUILTIN || code == ANALYSIS_NO_BUILTIN;
     }
     if (o->is_json && !o->has_top) {
         o->top = SIZE_MAX;
     }
-    if (!o->is_help && optind + 1 != argc) {
+    if (o->is_json && !o->has_builtin) {
+        o->analysis.builtin = SUPPRESSION_BUILTIN_TOLD; /* unreleased_* mean what they always did */
+    }
+    if (!o->is_help && !o->is_print && optind + 1 != argc) {
         diag_error("report: expected one trace file; see seep report --help");
         return -1;
     }
@@ -132,6 +140,7 @@ static int render(const struct options *o, const struct analysis *analysis) {
     struct sites sites[2] = {0};
     struct report report = {.profile = &analysis->profile,
                             .symbolizer = analysis->symbolizer,
+                            .suppressions = &analysis->suppressions,
                             .top = o->top,
                             .stacks = o->stacks,
                             .order = o->order};
@@ -178,7 +187,10 @@ int report_main(int argc, char **argv) {
         if (o.is_help) {
             fputs(help, stdout);
         }
-        status = o.is_help ? SEEP_EXIT_DONE : report_trace(&o);
+        if (o.is_print && !o.is_help) {
+            suppression_rules_print_builtin(stdout);
+        }
+        status = o.is_help || o.is_print ? SEEP_EXIT_DONE : report_trace(&o);
     }
     analysis_options_free(&o.analysis);
     return status;

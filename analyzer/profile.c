@@ -108,7 +108,17 @@ void cost_add(struct cost *to, const struct cost *cost) {
     to->unreleased_bytes += cost->unreleased_bytes;
     to->unreleased_blocks += cost->unreleased_blocks;
     to->temporary += cost->temporary;
+    to->suppressed_bytes += cost->suppressed_bytes;
+    to->suppressed_blocks += cost->suppressed_blocks;
     to->oldest_birth_ns = cost->oldest_birth_ns < to->oldest_birth_ns ? cost->oldest_birth_ns : to->oldest_birth_ns;
+}
+
+struct cost cost_whole(const struct cost *cost) {
+    struct cost whole = *cost;
+    whole.unreleased_bytes += cost->suppressed_bytes;
+    whole.unreleased_blocks += cost->suppressed_blocks;
+    whole.suppressed_bytes = whole.suppressed_blocks = 0;
+    return whole;
 }
 
 /* The frees, as the events have them. */
@@ -461,8 +471,8 @@ void profile_free(struct profile *p) {
         free(p->files[i]);
     }
     void *arrays[] = {
-        p->path,      p->recorder_version, p->options, p->processes, p->threads, p->modules, p->stacks, p->costs,
-        p->estimates, p->owners,           p->lost,    p->damage,    p->marks,   p->notes,   p->files,  p->freed};
+        p->path,   p->recorder_version, p->options, p->processes, p->threads, p->modules, p->stacks, p->costs, p->estimates,
+        p->owners, p->suppressed_by,    p->lost,    p->damage,    p->marks,   p->notes,   p->files,  p->freed};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }

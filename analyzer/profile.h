@@ -22,12 +22,17 @@ struct cost {
     uint64_t peak_bytes;       /* bytes alive at the moment when the process's total was highest */
     uint64_t unreleased_bytes; /* never freed by the end of the trace */
     uint64_t unreleased_blocks;
-    uint64_t temporary;       /* freed with no other allocation of that thread in between */
+    uint64_t temporary;        /* freed with no other allocation of that thread in between */
+    uint64_t suppressed_bytes; /* never freed, too, but hidden by rules, and not in unreleased_*; see suppressions.h */
+    uint64_t suppressed_blocks;
     uint64_t oldest_birth_ns; /* when the oldest unreleased block was made, since the start; UINT64_MAX = none or unknown */
 };
 
 /* Add the figures of another set of allocations: the oldest birth of both. */
 void cost_add(struct cost *to, const struct cost *cost);
+
+/* The same figures as they would be if nothing were suppressed; the oldest birth stays that of what is not. */
+struct cost cost_whole(const struct cost *cost);
 
 /* A node of the call tree. Index 0 is the root and stands for "no stack recorded". A parent's index is always smaller. */
 struct stack {
@@ -155,7 +160,9 @@ struct profile {
     struct thread *threads;
     struct module *modules;
     struct stack *stacks;
-    struct cost *costs;         /* the first is that of no allocation */
+    struct cost *costs; /* the first is that of no allocation */
+    uint32_t *
+        suppressed_by; /* of each cost: number of the rule that hides it, from 1; 0 = none does. NULL = nothing is hidden */
     struct estimate *estimates; /* of each cost; NULL unless sampled */
     struct owner *owners;       /* who holds what of costs is unreleased; see owners.h. NULL while there is one process */
     struct lost *lost;
@@ -189,6 +196,11 @@ struct profile {
 /* What was allocated with exactly this stack. */
 static inline const struct cost *profile_cost(const struct profile *p, size_t stack) {
     return &p->costs[p->stacks[stack].cost];
+}
+
+/* Whether rules hide what was allocated with exactly this stack. Known of stacks with something unreleased; in a trace with marks, of all. */
+static inline bool profile_is_suppressed(const struct profile *p, size_t stack) {
+    return p->suppressed_by && p->suppressed_by[p->stacks[stack].cost] != 0;
 }
 
 /* Called now and then while loading. read_bytes of file_bytes are done. */

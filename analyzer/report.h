@@ -10,6 +10,7 @@
 #include "openssl_objects.h"
 #include "profile.h"
 #include "sites.h"
+#include "suppressions.h"
 #include "symbolize.h"
 
 struct report {
@@ -17,6 +18,7 @@ struct report {
     const struct sites *sites[SITE_N_ORDERS]; /* by order; in JSON only that of the document's */
     const struct openssl_objects *openssl;
     const struct growth *growth; /* NULL = not asked for; in text only */
+    const struct suppressions *suppressions;
     struct symbolizer *symbolizer;
     size_t top;            /* sites of a section, or of the whole JSON document */
     size_t stacks;         /* stacks of a site */

@@ -9,6 +9,7 @@
 #include "json_out.h"
 #include "report_growth.h"
 #include "report_openssl.h"
+#include "report_suppressions.h"
 #include "report_tracer.h"
 #include "trace_json.h"
 
@@ -45,6 +46,8 @@ static void put_totals(struct json_out *j, const struct profile *p, const struct
     json_put_uint(j, "unreleased_bytes", total->unreleased_bytes);
     json_put_uint(j, "unreleased_blocks", total->unreleased_blocks);
     json_put_uint(j, "temporary", total->temporary);
+    json_put_uint(j, "suppressed_bytes", total->suppressed_bytes);
+    json_put_uint(j, "suppressed_blocks", total->suppressed_blocks);
     if (p->sample_bytes && total == &p->total) {
         put_standard_errors(j, &p->estimate);
     }
@@ -76,6 +79,8 @@ static void put_figures(struct json_out *j, const struct report *r, const struct
     json_put_uint(j, "unreleased_bytes", cost->unreleased_bytes);
     json_put_uint(j, "unreleased_blocks", cost->unreleased_blocks);
     json_put_uint(j, "temporary", cost->temporary);
+    json_put_uint(j, "suppressed_bytes", cost->suppressed_bytes);
+    json_put_uint(j, "suppressed_blocks", cost->suppressed_blocks);
     json_key(j, "oldest_seconds");
     if (cost->oldest_birth_ns <= r->profile->runtime_ns) {
         json_double(j, (double)(r->profile->runtime_ns - cost->oldest_birth_ns) / 1e9);
@@ -278,6 +283,7 @@ int report_json(FILE *f, const struct report *report) {
     json_array_end(j);
     report_openssl_json(j, report);
     report_growth_json(j, report);
+    report_suppressions_json(j, report->suppressions);
     json_object_end(j);
     free(ranked);
     free(numbers);

@@ -4,7 +4,7 @@
  * requested them, addresses are numbers unless said otherwise.
  *
  * trace       see trace_json.h
- * totals      allocations, frees, allocated_bytes, peak_bytes, unreleased_bytes, unreleased_blocks, temporary
+ * totals      allocations, frees, allocated_bytes, peak_bytes, unreleased_bytes, unreleased_blocks, temporary, suppressed_bytes, suppressed_blocks
  *                       of all processes, or of those of --pid; frees are with those of inherited blocks
  *   samples, standard_errors   only of a sampled trace: allocations recorded, and the standard error of each figure
  *                       {calls, allocated_bytes, peak_bytes, unreleased_bytes, unreleased_blocks, temporary}
@@ -20,6 +20,7 @@
  *                     peak_bytes       bytes alive when the process's total was highest
  *                     unreleased_bytes, unreleased_blocks   never freed
  *                     temporary        freed with no other allocation of that thread in between
+ *                     suppressed_bytes, suppressed_blocks   never freed, too, but hidden by suppressions, and not in unreleased_*
  *                     samples, standard_errors   as in totals
  *                     oldest_seconds   age of the oldest unreleased block at the end of the trace
  *   processes         only of several processes: [{process, pid, unreleased_bytes, unreleased_blocks}] who holds what is unreleased, most first;
@@ -63,6 +64,14 @@
  *   group_by          of these sites: "blame" unless --group-by says otherwise
  *   sites             [{function, …, blamed, owner, address, and the keys of total}] those that grow first, most bytes first, then those of class unknown: the first --top;
  *                     bytes and blocks of these two classes only
+ * suppressions {bytes, blocks, builtin_rules, builtin_bytes, builtin_blocks, rules}
+ *   bytes, blocks     hidden: the same as totals.suppressed_*
+ *   builtin_rules     "on", "off", or "told": by default the built-in rules hide nothing in JSON, and what they would hide is told
+ *   builtin_bytes, builtin_blocks   what they hide or would hide
+ *   rules             [{text, file, line, builtin, used, bytes, blocks, calls}] all of --suppressions in their order, then the built-in ones that match anything
+ *     text            the line, or the name of the block; file and line: where it stands, null for built-in ones
+ *     used            it matches something unreleased, maybe something that a rule before it hides
+ *     bytes, …        unreleased that it hides (or would); calls: of these stacks
  */
 #ifndef SEEP_REPORT_JSON_H
 #define SEEP_REPORT_JSON_H

@@ -10,6 +10,7 @@
 #include "format_size.h"
 #include "report_growth.h"
 #include "report_openssl.h"
+#include "report_suppressions.h"
 #include "report_tracer.h"
 #include "safe_text.h"
 #include "text.h"
@@ -319,6 +320,7 @@ static void put_footer(FILE *f, const struct report *r, const struct cost *total
     fprintf(f, "peak heap memory consumption: %s\n", format_size(total->peak_bytes, size));
     put_peak_rss(f, r->profile);
     fprintf(f, "total memory leaked: %s\n", format_size(total->unreleased_bytes, size));
+    report_suppressions_text(f, r->suppressions);
 }
 
 static void put_sampling(FILE *f, const struct profile *p) {

@@ -42,6 +42,9 @@ static void put_process(FILE *f, const struct process *p, bool is_recording) {
     fprintf(f, ", %" PRIu64 " calls, %s peak%s, %s not released", p->total.calls, format_size(p->total.peak_bytes, peak),
             p->origin == TRACE_ORIGIN_FORK ? " (with what came with the fork)" : "",
             format_size(p->total.unreleased_bytes, kept));
+    if (p->total.suppressed_blocks) {
+        fprintf(f, " (and %s suppressed)", format_size(p->total.suppressed_bytes, left));
+    }
     if (p->origin == TRACE_ORIGIN_FORK) {
         fprintf(f, " (and %s of the %s that came with it)", format_size(p->inherited_unreleased_bytes, left),
                 format_size(p->inherited_bytes, came));

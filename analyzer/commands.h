@@ -10,6 +10,7 @@ int run_main(int argc, char **argv);
 int report_main(int argc, char **argv);
 int diff_main(int argc, char **argv);
 int info_main(int argc, char **argv);
+int suppress_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 
 #endif

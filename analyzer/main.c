@@ -18,10 +18,11 @@ static const struct command commands[] = {
     {"report", report_main, "FILE", "say which call sites hold memory that was never released"},
     {"diff", diff_main, "BASE FILE", "say what has changed from one trace to another"},
     {"info", info_main, "FILE", "say what is in a trace, and what is missing from it"},
+    {"suppress", suppress_main, "[-o OUT] FILE", "write rules that hide what is unreleased there"},
     {"doctor", doctor_main, "PID | -- CMD…", "say what of a program will not be seen, and why"},
 };
 
-enum { N_COMMANDS = sizeof commands / sizeof commands[0], ARGUMENTS_COLUMN = 10, HELP_COLUMN = 30 };
+enum { N_COMMANDS = sizeof commands / sizeof commands[0], ARGUMENTS_COLUMN = 11, HELP_COLUMN = 31 };
 
 /* From the end of the arguments to the column in which descriptions stand, here and in the help of each command. An ellipsis is one column of
  * three bytes. */
@@ -43,7 +44,7 @@ static int print_help(void) {
          "\n"
          "Commands (each has --help):");
     for (size_t i = 0; i < N_COMMANDS; i++) {
-        printf("  %-7s %s%*s%s\n", commands[i].name, commands[i].arguments, padding(commands[i].arguments), "",
+        printf("  %-8s %s%*s%s\n", commands[i].name, commands[i].arguments, padding(commands[i].arguments), "",
                commands[i].what);
     }
     puts("\n"

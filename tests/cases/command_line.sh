@@ -10,7 +10,7 @@ usage() { # REGEX ARGUMENTS…: wrong usage: status 2, one line
 }
 
 case_help() {
-    for command in '' run report diff info doctor; do
+    for command in '' run report diff info doctor suppress; do
         # shellcheck disable=SC2086
         status_of 0 "$SEEP" $command --help >out 2>err
         has out '^usage: seep'

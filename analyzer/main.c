@@ -14,7 +14,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"run", run_main, "[-o FILE] [--] CMD…", "run a program and record what it allocates"},
+    {"run", run_main, "[-o FILE] -- CMD…", "run a program and record what it allocates"},
     {"report", report_main, "FILE", "say which call sites hold memory that was never released"},
     {"diff", diff_main, "BASE FILE", "say what has changed from one trace to another"},
     {"info", info_main, "FILE", "say what is in a trace, and what is missing from it"},
@@ -22,7 +22,7 @@ static const struct command commands[] = {
     {"doctor", doctor_main, "PID | -- CMD…", "say what of a program will not be seen, and why"},
 };
 
-enum { N_COMMANDS = sizeof commands / sizeof commands[0], ARGUMENTS_COLUMN = 11, HELP_COLUMN = 31 };
+enum { N_COMMANDS = sizeof commands / sizeof commands[0], ARGUMENTS_COLUMN = 11, HELP_COLUMN = 30 };
 
 /* From the end of the arguments to the column in which descriptions stand, here and in the help of each command. An ellipsis is one column of
  * three bytes. */

@@ -1,6 +1,9 @@
 /* moments.c - see moments.h. */
 #include "moments.h"
 
+#include <stdlib.h>
+
+#include "diag.h"
 #include "records.h"
 
 void moments_init(struct moments *m) {
@@ -49,9 +52,38 @@ static void reach_time(struct moments *m, const struct replay *r, uint64_t ns) {
     }
 }
 
+/* Ids of infos rise; with damage some are missing, and belong to nobody. */
+static void note_interval(struct moments *m, const struct event_block *events) {
+    if (events->n_infos && (m->n_intervals == 0 || m->intervals[m->n_intervals - 1].mark != events->mark)) {
+        m->intervals = xgrow(m->intervals, m->n_intervals, &m->cap_intervals, sizeof *m->intervals);
+        m->intervals[m->n_intervals++] = (struct interval){.first_info = events->first_info, .mark = events->mark};
+    }
+}
+
+void moments_births(const struct moments *m, struct profile *p, const struct replay *r) {
+    uint32_t *mark_of_info = p->n_marks ? xcalloc(r->n_infos, sizeof *mark_of_info) : NULL;
+    size_t at = 0;
+    for (size_t id = 0; mark_of_info && id < r->n_infos; id++) {
+        while (at + 1 < m->n_intervals && m->intervals[at + 1].first_info <= id) {
+            at++;
+        }
+        mark_of_info[id] = m->n_intervals ? (uint32_t)m->intervals[at].mark : 0;
+    }
+    if (mark_of_info) {
+        shares_build(&p->births, p, r, mark_of_info, r->n_infos);
+    }
+    free(mark_of_info);
+}
+
+void moments_free(struct moments *m) {
+    free(m->intervals);
+    m->intervals = NULL;
+}
+
 void moments_replay(struct moments *m, struct replay *r, const struct event_block *events, struct profile *p,
                     const struct stack *stacks) {
     replay_begin(r, events, p, stacks);
+    note_interval(m, events);
     if (events->n_events == 0) {
         return; /* definitions of what is folded */
     }

@@ -17,6 +17,14 @@ struct moments {
     struct series_taker marks, time;
     uint64_t last_mark; /* number of the last one that has its place */
     bool has_begun;     /* the first event that is no total has been reached */
+    struct interval *intervals;
+    size_t n_intervals, cap_intervals;
+};
+
+/* Infos that were defined between a mark and the next. */
+struct interval {
+    uint32_t first_info; /* up to that of the next interval */
+    uint64_t mark;       /* its number; 0 = before the first */
 };
 
 void moments_init(struct moments *m);
@@ -30,6 +38,11 @@ void moments_end_process(struct moments *m, const struct replay *r, struct profi
 
 /* All has been replayed. */
 void moments_end(struct moments *m, const struct replay *r, struct profile *p);
+
+/* Fill in profile->births. Context: costs have been given out */
+void moments_births(const struct moments *m, struct profile *p, const struct replay *r);
+
+void moments_free(struct moments *m);
 
 /* Leave the series in the profile. same: see series_finish(). Context: costs have been given out */
 void moments_finish(struct moments *m, struct profile *p, const uint32_t *same);

@@ -9,7 +9,6 @@
 #include "diag.h"
 #include "event_decoder.h"
 #include "moments.h"
-#include "owners.h"
 #include "recording.h"
 #include "records.h"
 #include "replay.h"
@@ -368,7 +367,11 @@ static void finish(struct load *load) {
     if (p->sample_bytes) {
         sum_estimates(load);
     }
-    owners_build(p, &load->replay);
+    if (p->n_processes > 1 && load->replay.process_of_info) {
+        shares_build(&p->owners, p, &load->replay, load->replay.process_of_info, load->replay.n_owned);
+    }
+    moments_births(&load->moments, p, &load->replay);
+    moments_free(&load->moments);
     tags_finish(p, &load->records.tags, &load->replay);
     note_births(load);
     sum_up(load);
@@ -470,9 +473,15 @@ void profile_free(struct profile *p) {
     for (size_t i = 0; i < p->n_files; i++) {
         free(p->files[i]);
     }
-    void *arrays[] = {
-        p->path,   p->recorder_version, p->options, p->processes, p->threads, p->modules, p->stacks, p->costs, p->estimates,
-        p->owners, p->suppressed_by,    p->lost,    p->damage,    p->marks,   p->notes,   p->files,  p->freed};
+    void *arrays[] = {p->path,          p->recorder_version,
+                      p->options,       p->processes,
+                      p->threads,       p->modules,
+                      p->stacks,        p->costs,
+                      p->estimates,     p->owners.shares,
+                      p->births.shares, p->suppressed_by,
+                      p->lost,          p->damage,
+                      p->marks,         p->notes,
+                      p->files,         p->freed};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }

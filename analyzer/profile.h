@@ -13,6 +13,7 @@
 #include "attributes.h"
 #include "estimate.h"
 #include "series.h"
+#include "shares.h"
 #include "trace_format.h"
 
 /* Figures of a set of allocations. Sizes are bytes as requested by the program. */
@@ -164,15 +165,15 @@ struct profile {
     uint32_t *
         suppressed_by; /* of each cost: number of the rule that hides it, from 1; 0 = none does. NULL = nothing is hidden */
     struct estimate *estimates; /* of each cost; NULL unless sampled */
-    struct owner *owners;       /* who holds what of costs is unreleased; see owners.h. NULL while there is one process */
+    struct shares owners;       /* which process holds what of costs is unreleased. Empty while there is one process */
+    struct shares births;       /* behind which mark it was allocated. Empty without marks */
     struct lost *lost;
     struct damage *damage;
     struct mark *marks;
     struct note *notes;
     char **files;              /* that tags refer to, by id; NULL = not known. See tag_file() */
     struct freed_place *freed; /* in order of costs; see freed_of() */
-    size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes, n_owners, n_files,
-        n_freed;
+    size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes, n_files, n_freed;
     size_t n_infos;
     uint64_t n_marks_reached; /* number of the last mark; names of some may be lost */
     struct series series;     /* of each cost, what was alive in between */

@@ -7,6 +7,7 @@
 
 #include "diag.h"
 #include "json_out.h"
+#include "marks.h"
 #include "report_growth.h"
 #include "report_openssl.h"
 #include "report_suppressions.h"
@@ -184,20 +185,41 @@ static void put_openssl(struct json_out *j, const struct profile *p, uint32_t st
 /* Who holds what is unreleased; numbers of processes as in the document's own list. */
 static void put_owners(struct json_out *j, const struct report *r, const uint32_t *numbers, const struct site *site) {
     const struct profile *p = r->profile;
-    struct owner *owners;
+    struct share *owners;
     size_t n = site_owners(r->sites[r->order], site, &owners);
     json_key(j, "processes");
     json_array_begin(j);
     for (size_t i = 0; i < n; i++) {
         json_object_begin(j);
-        json_put_uint(j, "process", numbers[owners[i].process]);
-        json_put_uint(j, "pid", profile_pid(p, owners[i].process));
+        json_put_uint(j, "process", numbers[owners[i].of]);
+        json_put_uint(j, "pid", profile_pid(p, owners[i].of));
         json_put_uint(j, "unreleased_bytes", owners[i].bytes);
         json_put_uint(j, "unreleased_blocks", owners[i].blocks);
         json_object_end(j);
     }
     json_array_end(j);
     free(owners);
+}
+
+/* Behind which marks it was allocated. */
+static void put_births(struct json_out *j, const struct report *r, const struct site *site) {
+    struct share *births;
+    size_t n = site_births(r->sites[r->order], site, &births);
+    json_key(j, "allocated_behind");
+    json_array_begin(j);
+    for (size_t i = 0; i < n; i++) {
+        const struct mark *mark = mark_numbered(r->profile, births[i].of);
+        char *label = mark ? mark_label(r->profile, mark) : NULL;
+        json_object_begin(j);
+        json_put_uint(j, "mark", births[i].of);
+        json_put_string(j, "name", label);
+        json_put_uint(j, "unreleased_bytes", births[i].bytes);
+        json_put_uint(j, "unreleased_blocks", births[i].blocks);
+        json_object_end(j);
+        free(label);
+    }
+    json_array_end(j);
+    free(births);
 }
 
 void report_json_put_places(struct json_out *j, const struct sites *sites, const struct site *site, enum site_order order) {
@@ -224,6 +246,9 @@ static void put_site(struct json_out *j, const struct report *r, const uint32_t 
     put_figures(j, r, &site->cost, r->profile->sample_bytes ? &estimate : NULL);
     if (numbers) {
         put_owners(j, r, numbers, site);
+    }
+    if (r->profile->n_marks) {
+        put_births(j, r, site);
     }
     if (r->openssl->n_types) {
         report_openssl_json_site(j, r, site);

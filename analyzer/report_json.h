@@ -23,6 +23,8 @@
  *                     suppressed_bytes, suppressed_blocks   never freed, too, but hidden by suppressions, and not in unreleased_*
  *                     samples, standard_errors   as in totals
  *                     oldest_seconds   age of the oldest unreleased block at the end of the trace
+ *   allocated_behind  [{mark, name, unreleased_bytes, unreleased_blocks}] behind which marks what is unreleased was allocated, most first; mark 0: before the
+ *                     first, name null. Only in a trace with marks
  *   processes         only of several processes: [{process, pid, unreleased_bytes, unreleased_blocks}] who holds what is unreleased, most first;
  *                     process: the place in the document's processes, from 0
  *   openssl_objects   only where OpenSSL's objects were met: {TYPE: n, …} how many of the site's unreleased blocks are such objects

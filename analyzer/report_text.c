@@ -8,6 +8,7 @@
 
 #include "diag.h"
 #include "format_size.h"
+#include "marks.h"
 #include "report_growth.h"
 #include "report_openssl.h"
 #include "report_suppressions.h"
@@ -55,7 +56,7 @@ static const struct section sections[] = {
     {"MOST TEMPORARY ALLOCATIONS", SITE_BY_TEMPORARY, say_temporary, .is_bytes = false},
 };
 
-enum { N_SECTIONS = sizeof sections / sizeof sections[0], OWNERS_SHOWN = 3 };
+enum { N_SECTIONS = sizeof sections / sizeof sections[0], OWNERS_SHOWN = 3, BIRTHS_SHOWN = 3 };
 
 /* A function, or where the call is, as in heaptrack's reports. */
 static void put_function(FILE *f, const struct frame *frame, uint64_t ip) {
@@ -179,7 +180,7 @@ static void put_age(FILE *f, const struct report *r, const struct cost *cost) {
 
 /* Whose blocks they are, where there are several processes that might have them. */
 static void put_owners(FILE *f, const struct report *r, const struct site *site) {
-    struct owner *owners;
+    struct share *owners;
     size_t n = profile_n_chosen(r->profile) > 1 ? site_owners(r->sites[SITE_BY_UNRELEASED], site, &owners) : 0;
     char size[FORMAT_BYTES_MAX];
     if (n == 0) {
@@ -187,7 +188,7 @@ static void put_owners(FILE *f, const struct report *r, const struct site *site)
     }
     fprintf(f, "  in %zu %s: ", n, n == 1 ? "process" : "processes");
     for (size_t i = 0; i < n && i < OWNERS_SHOWN; i++) {
-        const struct process *process = &r->profile->processes[owners[i].process];
+        const struct process *process = &r->profile->processes[owners[i].of];
         fputs(i ? ", " : "", f);
         safe_text_put(f, text_base_name(process->executable));
         fprintf(f, " %" PRIu32 " %s", process->pid, format_size(owners[i].bytes, size));
@@ -197,6 +198,33 @@ static void put_owners(FILE *f, const struct report *r, const struct site *site)
     }
     fputc('\n', f);
     free(owners);
+}
+
+/* Behind which marks they were allocated, in a trace with marks. */
+static void put_births(FILE *f, const struct report *r, const struct site *site) {
+    struct share *births;
+    size_t n = site_births(r->sites[SITE_BY_UNRELEASED], site, &births);
+    char size[FORMAT_BYTES_MAX];
+    for (size_t i = 0; i < n && i < BIRTHS_SHOWN; i++) {
+        const struct mark *mark = mark_numbered(r->profile, births[i].of);
+        char *label = mark ? mark_label(r->profile, mark) : NULL;
+        fputs(i ? ", " : "  allocated ", f);
+        if (births[i].of == 0) {
+            fputs("before the first mark", f);
+        } else if (label) {
+            fputs("behind mark ", f);
+            safe_text_put(f, label);
+        } else {
+            fprintf(f, "behind mark %" PRIu32, births[i].of);
+        }
+        fprintf(f, " %s", format_size(births[i].bytes, size));
+        free(label);
+    }
+    if (n > BIRTHS_SHOWN) {
+        fprintf(f, " and behind %zu more marks", n - BIRTHS_SHOWN);
+    }
+    fputs(n ? "\n" : "", f);
+    free(births);
 }
 
 /* Of a sampled trace: how sure the figure is by which the section sorts. */
@@ -262,6 +290,7 @@ static void put_site(FILE *f, const struct report *r, const struct section *sect
     if (section->has_ages) {
         put_age(f, r, &site->cost);
         put_owners(f, r, site);
+        put_births(f, r, site);
     }
     put_where(f, r, section, site, &leaf);
     fputc('\n', f);

@@ -206,12 +206,20 @@ struct estimate site_estimate(const struct sites *sites, const struct site *site
     return sum;
 }
 
-size_t site_owners(const struct sites *sites, const struct site *site, struct owner **owners) {
+static size_t add_shares(const struct sites *sites, const struct site *site, const struct shares *of, struct share **sum) {
     const struct profile *p = sites->profile;
     size_t n = 0, cap = 0;
-    *owners = NULL;
+    *sum = NULL;
     for (size_t i = 0; i < site->n_stacks; i++) {
-        owners_add(p, p->stacks[sites->stacks[site->first + i].stack].cost, owners, &n, &cap);
+        shares_add(of, p, p->stacks[sites->stacks[site->first + i].stack].cost, sum, &n, &cap);
     }
-    return owners_rank(*owners, n);
+    return shares_rank(*sum, n);
+}
+
+size_t site_owners(const struct sites *sites, const struct site *site, struct share **owners) {
+    return add_shares(sites, site, &sites->profile->owners, owners);
+}
+
+size_t site_births(const struct sites *sites, const struct site *site, struct share **births) {
+    return add_shares(sites, site, &sites->profile->births, births);
 }

@@ -21,7 +21,6 @@
 #include <stdint.h>
 
 #include "blame.h"
-#include "owners.h"
 #include "profile.h"
 #include "symbolize.h"
 #include "tags.h"
@@ -89,7 +88,10 @@ struct estimate site_estimate(const struct sites *sites, const struct site *site
  *
  * Returns  how many; 0 where nobody does, or the trace has one process
  * Memory   the caller frees *owners */
-size_t site_owners(const struct sites *sites, const struct site *site, struct owner **owners);
+size_t site_owners(const struct sites *sites, const struct site *site, struct share **owners);
+
+/* Behind which marks what a site has not released was allocated: one for each, most bytes first; likewise. */
+size_t site_births(const struct sites *sites, const struct site *site, struct share **births);
 
 /* All sites by descending value; equal values in the order of sites.sites.
  *

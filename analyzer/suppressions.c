@@ -5,7 +5,7 @@
 
 #include "diag.h"
 #include "estimate.h"
-#include "owners.h"
+#include "shares.h"
 #include "suppression_match.h"
 #include "suppression_rules.h"
 
@@ -49,19 +49,19 @@ static void hide(struct profile *p, uint32_t number) {
 /* Those of processes, and the list of who holds what. */
 static void hide_from_processes(struct profile *p) {
     size_t n_kept = 0;
-    for (size_t i = 0; i < p->n_owners; i++) {
-        struct owner owner = p->owners[i];
+    for (size_t i = 0; i < p->owners.n; i++) {
+        struct share owner = p->owners.shares[i];
         if (!p->suppressed_by[owner.cost]) {
-            p->owners[n_kept++] = owner;
+            p->owners.shares[n_kept++] = owner;
             continue;
         }
-        struct cost *total = &p->processes[owner.process].total;
+        struct cost *total = &p->processes[owner.of].total;
         total->unreleased_bytes = less(total->unreleased_bytes, owner.bytes);
         total->unreleased_blocks = less(total->unreleased_blocks, owner.blocks);
         total->suppressed_bytes += owner.bytes;
         total->suppressed_blocks += owner.blocks;
     }
-    p->n_owners = n_kept;
+    p->owners.n = n_kept;
     p->total.oldest_birth_ns = UINT64_MAX;
     for (size_t i = 1; i < p->n_costs; i++) {
         uint64_t birth_ns = p->costs[i].oldest_birth_ns;

@@ -55,6 +55,26 @@ case_forks() {
     [ "$(n_marks a.seep)" = 90 ] || fail "$(n_marks a.seep) marks, must be 90"
 }
 
+# Of what is not released, the report says behind which marks it was allocated; also where it is folded, and after a killed collector.
+case_births() {
+    local how
+    for how in '' '--limit 1M' '--seccomp'; do
+        rm -f a.seep
+        # shellcheck disable=SC2086
+        "$SEEP" run $how -o a.seep -- "$TARGETS/mark_births" 400 7 >books 2>err || fail "exit status $?"
+        report_json a.seep >report.json 2>report.err
+        json report.json '.sites[] | select(.function | startswith("site_")) | .function as $f | .allocated_behind[] |
+            "\($f) \(.mark) \(.unreleased_blocks) \(.unreleased_bytes)"' | sort >told
+        sort books >wanted
+        [ -s wanted ] && same told wanted
+    done
+    json report.json '.sites[].allocated_behind[] | select(.mark > 0) | .mark as $m |
+        select(.name != "\(["a", "b", "c"][$m % 3])#\(($m + 2) / 3 | floor)")' >misnamed
+    [ ! -s misnamed ] || fail "$(cat misnamed)"
+    "$SEEP" report a.seep >text 2>report.err
+    has text '^  allocated (behind mark [abc]#[0-9]+|before the first mark) [0-9.]+K?B?, .* and behind [0-9]+ more marks$'
+}
+
 case_handler() {
     own_marks -- handler 300
     [ "$(n_marks a.seep)" = 300 ] || fail "$(n_marks a.seep) marks, must be 300"

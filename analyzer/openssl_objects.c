@@ -233,8 +233,7 @@ static void add_candidate(struct search *s, const struct hit *hit, uint64_t tag,
 static void find_candidates(struct search *s, struct openssl_objects *objects) {
     struct walk w;
     for (uint32_t i = 0; i < s->profile->n_stacks; i++) {
-        const struct cost whole = cost_whole(profile_cost(s->profile, i)),
-                          *cost = &whole; /* objects are alive, hidden or not */
+        const struct cost *cost = profile_cost(s->profile, i);
         if (!cost->calls || !walk_stack(s, i, &w)) {
             continue;
         }
@@ -367,7 +366,7 @@ static void add_maker(struct search *s, struct openssl_type *type, uint32_t stac
 static void count_objects(struct search *s, struct openssl_objects *objects) {
     struct walk w;
     for (uint32_t i = 0; i < s->profile->n_stacks; i++) {
-        const struct cost *cost = profile_cost(s->profile, i);
+        const struct cost whole = cost_whole(profile_cost(s->profile, i)), *cost = &whole; /* alive, hidden or not */
         if (!cost->calls || !walk_stack(s, i, &w)) {
             continue;
         }

@@ -22,10 +22,6 @@ static uint64_t less(uint64_t a, uint64_t b) {
     return a > b ? a - b : 0;
 }
 
-static double less_of(double a, double b) {
-    return a > b ? a - b : 0;
-}
-
 /* Take what one cost has not released out of the figures of all that it is summed up in; those of processes come from owners. */
 static void hide(struct profile *p, uint32_t number) {
     struct cost *cost = &p->costs[number];
@@ -38,11 +34,23 @@ static void hide(struct profile *p, uint32_t number) {
     cost->unreleased_bytes = cost->unreleased_blocks = 0;
     cost->oldest_birth_ns = UINT64_MAX;
     if (p->estimates) {
-        struct estimate *e = &p->estimates[number], *total = &p->estimate;
-        total->unreleased_blocks = less_of(total->unreleased_blocks, e->unreleased_blocks);
-        total->var_unreleased_bytes = less_of(total->var_unreleased_bytes, e->var_unreleased_bytes);
-        total->var_unreleased_blocks = less_of(total->var_unreleased_blocks, e->var_unreleased_blocks);
+        struct estimate *e = &p->estimates[number];
         e->unreleased_blocks = e->var_unreleased_bytes = e->var_unreleased_blocks = 0;
+    }
+}
+
+/* What the total has of costs that are no whole numbers, or no sums. */
+static void sum_up_again(struct profile *p) {
+    p->total.oldest_birth_ns = UINT64_MAX;
+    p->estimate.unreleased_blocks = p->estimate.var_unreleased_bytes = p->estimate.var_unreleased_blocks = 0;
+    for (size_t i = 1; i < p->n_costs; i++) {
+        uint64_t birth_ns = p->costs[i].oldest_birth_ns;
+        p->total.oldest_birth_ns = birth_ns < p->total.oldest_birth_ns ? birth_ns : p->total.oldest_birth_ns;
+        if (p->estimates) {
+            p->estimate.unreleased_blocks += p->estimates[i].unreleased_blocks;
+            p->estimate.var_unreleased_bytes += p->estimates[i].var_unreleased_bytes;
+            p->estimate.var_unreleased_blocks += p->estimates[i].var_unreleased_blocks;
+        }
     }
 }
 
@@ -62,11 +70,7 @@ static void hide_from_processes(struct profile *p) {
         total->suppressed_blocks += owner.blocks;
     }
     p->owners.n = n_kept;
-    p->total.oldest_birth_ns = UINT64_MAX;
-    for (size_t i = 1; i < p->n_costs; i++) {
-        uint64_t birth_ns = p->costs[i].oldest_birth_ns;
-        p->total.oldest_birth_ns = birth_ns < p->total.oldest_birth_ns ? birth_ns : p->total.oldest_birth_ns;
-    }
+    sum_up_again(p);
     if (p->n_processes == 1) {
         p->processes[0].total = p->total;
     }

@@ -43,7 +43,7 @@ case_valgrind_blocks() {
     block 'fun:parse' | leaves 3,4,5,6,7,8,9,10,11,12,13
     block 'fun:parse' 'fun:parse_twice' | leaves 1,3,4,5,6,7,8,9,10,11,12,13,14
     block 'fun:malloc' 'fun:parse' 'fun:all()' | leaves 2,3,4,5,6,7,8,9,10,11,12,13,14
-    block 'fun:malloc' 'fun:leak_here()' 'fun:parse' 'fun:_Z3allv' | leaves 2,3,4,5,6,7,8,9,10,11,12,13,14
+    block 'fun:malloc' 'fun:leak_here' 'fun:parse' 'fun:_Z3allv' | leaves 2,3,4,5,6,7,8,9,10,11,12,13,14
     block 'fun:parse' '...' 'fun:all' | leaves 3,4,5,6,7,8,9,10,11,12,13
     block 'fun:parse' 'fun:deep' 'fun:deep' 'fun:deep' 'fun:deep' 'fun:all' | leaves 1,2,3,4,5,6,7,8,9,10,11,12,13
     block 'fun:parse' 'fun:deep' 'fun:deep' 'fun:deep' 'fun:all' | leaves 1,2,3,4,5,6,7,8,9,10,11,12,13,14
@@ -103,7 +103,7 @@ case_bad_files() {
     bad 'bad.supp:2: bad suppression: expected' 'leak:x\nrace:y\n'
     bad 'bad.supp:1: .*everything' 'leak:\n'
     bad 'bad.supp:1: .*everything' 'leak:^'
-    bad 'bad.supp:3: .*zero byte' '\n\nleak:a\\0b\n'
+    bad 'bad.supp:3: .*zero byte' '\n\nleak:a\0b\n'
     bad 'bad.supp:4: .*everything' '{\nn\nMemcheck:Leak\n}\n'
     bad 'bad.supp:5: .*everything' '{\nn\nMemcheck:Leak\n...\n}\n'
     bad 'bad.supp:3: .*begins with' '{\nn\nfun\n}\n'
@@ -184,7 +184,7 @@ END
     grep -A1 '^total memory leaked' after.txt | has /dev/stdin '^suppressed leaks'
     has_not after.txt '^parse leaked|leaked over .* from parse'
     sed -n '/^MEMORY LEAKS/,/^MOST TEMPORARY/p' after.txt >leaks.txt
-    has leaks.txt '^net::Conn::open'
+    has leaks.txt '^ *net::Conn::open'
     has_not leaks.txt '^ *(re_)?parse'
     # The part of a report that is not about leaks is the same to the letter.
     sed '/^MEMORY LEAKS/,/^MOST TEMPORARY/d; /^total memory leaked/d; /^suppressed leaks/d; / not released/d' before.txt >a
@@ -246,7 +246,7 @@ case_own_blocks_are_not_hidden_by_builtin_rules() {
 }
 
 case_builtin_rules() {
-    status_of 3 "$SEEP" run -o a.seep -- "$TARGETS/operator_new" 2>/dev/null || true
+    "$SEEP" run -o a.seep -- "$TARGETS/operator_new" 2>/dev/null
     "$SEEP" report a.seep >on.txt
     has on.txt '^suppressed leaks: 72\.70K \(72\.70K of it by built-in rules\)$'
     "$SEEP" report --no-builtin-suppressions a.seep >off.txt
@@ -292,7 +292,7 @@ case_suppress() {
     sed -i 's/re_parse(); KEPT(0); }/leak_here(); KEPT(0); }/' leak_names.cc
     g++ -g -O1 -o leak_names leak_names.cc
     "$SEEP" run -o newer.seep -- ./leak_names 2>/dev/null
-    [ "$(left known.supp newer.seep)" = 15 ] || fail "left: $(left known.supp newer.seep)"
+    [ "$(left known.supp newer.seep)" = 1 ] || fail "left: $(left known.supp newer.seep)"
     # Without names: by modules, as far as the first name outward.
     strip leak_names
     "$SEEP" run -o stripped.seep -- ./leak_names 2>/dev/null
@@ -317,7 +317,7 @@ case_suppress_real_programs() { # 240 s
 
 # Objects of OpenSSL are counted whether their leaks are hidden or not.
 case_openssl_objects_stay() {
-    "$SEEP" run -o b.seep -- "$TARGETS/openssl_calls" >/dev/null 2>&1 || true
+    "$SEEP" run -o b.seep -- "$TARGETS/openssl_versions" >/dev/null 2>&1
     "$SEEP" report --format json b.seep | jq .openssl >before.json
     printf 'leak:*\n' >all.supp
     "$SEEP" report --format json --suppressions all.supp b.seep | jq .openssl >after.json

@@ -16,48 +16,48 @@ static int own_site;
         KEPT(block.p);                                                                                                     \
     } while (0)
 
-SITE void _dl_new_object(void) {
+SITE static void _dl_new_object(void) {
     LEAK("_dl_new_object", 101);
     KEPT(0);
 }
 
-SITE void allocate_dtv(void) {
+SITE static void allocate_dtv(void) {
     LEAK("allocate_dtv", 102);
     KEPT(0);
 }
 
-SITE void _dl_allocate_tls(void) {
+SITE static void _dl_allocate_tls(void) {
     allocate_dtv();
     KEPT(0);
 }
 
-SITE void __nss_module_allocate(void) {
+SITE static void __nss_module_allocate(void) {
     LEAK("__nss_module_allocate", 103);
     KEPT(0);
 }
 
-SITE void call_init(void) {
+SITE static void call_init(void) {
     LEAK("call_init", 104);
     KEPT(0);
 }
 
-SITE void init_globals(void) {
+SITE static void init_globals(void) {
     LEAK("init_globals", 105);
     KEPT(0);
 }
 
-SITE void init(void) {
+SITE static void init(void) {
     LEAK("init", 106);
     KEPT(0);
 }
 
-SITE void tzset_internal(void) {
+SITE static void tzset_internal(void) {
     LEAK("tzset_internal", 107);
     KEPT(0);
 }
 
 /* Called by ld.so before main. */
-__attribute__((constructor)) SITE void own_constructor(void) {
+__attribute__((constructor)) SITE static void own_constructor(void) {
     books_open();
     own_site = book_site("own_constructor");
     struct block block;
@@ -66,7 +66,7 @@ __attribute__((constructor)) SITE void own_constructor(void) {
 }
 
 /* Called by libc. */
-SITE int own_compare(const void *a, const void *b) {
+SITE static int own_compare(const void *a, const void *b) {
     static int is_done;
     if (!is_done) {
         is_done = 1;
@@ -77,7 +77,7 @@ SITE int own_compare(const void *a, const void *b) {
     return 0;
 }
 
-SITE void own_exit(void) {
+SITE static void own_exit(void) {
     LEAK("own_exit", 110);
     books_close();
     KEPT(0);
@@ -85,20 +85,20 @@ SITE void own_exit(void) {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-SITE void own_once(void) {
+SITE static void own_once(void) {
     LEAK("own_once", 111);
     KEPT(0);
 }
 
 /* Named like what sets OpenSSL up, which is in libcrypto. */
-SITE int OPENSSL_init_crypto(void) {
+SITE static int OPENSSL_init_crypto(void) {
     pthread_once(&once, own_once);
     LEAK("OPENSSL_init_crypto", 112);
     KEPT(0);
     return 1;
 }
 
-SITE void *own_thread(void *argument) {
+SITE static void *own_thread(void *argument) {
     LEAK("own_thread", 113);
     KEPT(argument);
     return NULL;

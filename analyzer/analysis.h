@@ -56,7 +56,7 @@ enum analysis_code { /* what getopt_long() returns for them */
     "      --debug-dir DIR[:DIR…]\n"                                                                                     \
     "                              look there for files and debug files, by their build-id; may be repeated\n"             \
     "      --suppressions FILE     hide the leaks that its rules name, LeakSanitizer's or valgrind's; may be repeated\n"   \
-    "      --[no-]builtin-suppressions\n"                                                                                  \
+    "      --builtin-suppressions, --no-builtin-suppressions\n"                                                            \
     "                              hide, or do not, what systems are known to keep for the life of a process\n"
 
 /* Take one of them. Returns 0, or -1 after a message. */

@@ -136,6 +136,15 @@ static void build_sites(const struct options *o, struct sites *sites, struct rep
     }
 }
 
+/* Returns the exit status. */
+static int finish_output(bool is_written) {
+    if (fflush(stdout) != 0 || ferror(stdout) || !is_written) {
+        diag_error("cannot write the report: %s", strerror(errno));
+        return SEEP_EXIT_UNREADABLE;
+    }
+    return SEEP_EXIT_DONE;
+}
+
 static int render(const struct options *o, const struct analysis *analysis) {
     struct sites sites[2] = {0};
     struct report report = {.profile = &analysis->profile,
@@ -162,11 +171,7 @@ static int render(const struct options *o, const struct analysis *analysis) {
     openssl_objects_free(&openssl);
     sites_free(&sites[0]);
     sites_free(&sites[1]);
-    if (fflush(stdout) != 0 || ferror(stdout) || status != 0) {
-        diag_error("cannot write the report: %s", strerror(errno));
-        return SEEP_EXIT_UNREADABLE;
-    }
-    return SEEP_EXIT_DONE;
+    return finish_output(status == 0);
 }
 
 /* Returns the exit status. */
@@ -186,11 +191,13 @@ int report_main(int argc, char **argv) {
     if (parse_options(&o, argc, argv) == 0) {
         if (o.is_help) {
             fputs(help, stdout);
-        }
-        if (o.is_print && !o.is_help) {
+            status = SEEP_EXIT_DONE;
+        } else if (o.is_print) {
             suppression_rules_print_builtin(stdout);
+            status = finish_output(true);
+        } else {
+            status = report_trace(&o);
         }
-        status = o.is_help || o.is_print ? SEEP_EXIT_DONE : report_trace(&o);
     }
     analysis_options_free(&o.analysis);
     return status;

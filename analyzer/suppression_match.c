@@ -2,8 +2,8 @@
  *
  *   name     ─ which patterns it matches, once for each distinct one        (struct hits)
  *   address  ─ its functions with the hits of their names, once for each    (struct spot)
- *   stack    ─ "leak:" rules: the lowest of its frames'; blocks: those whose first pattern its leaf has (or any frame, behind "...") are followed
- *              along the stack; a bit for each item that may come next
+ *   stack    ─ "leak:" rules: the lowest of its frames'; blocks: those whose first pattern its leaf has (or, if they begin with "...", whose longest one any frame
+ *              has) are followed along the stack; a bit for each item that may come next
  */
 #include "suppression_match.h"
 
@@ -40,7 +40,7 @@ struct spot {
     uint32_t rule;        /* the lowest "leak:" rule of all its names */
 };
 
-/* Rules by the pattern that their match begins with. */
+/* Rules by the pattern that they are found by. */
 struct start {
     uint32_t pattern, rule;
 };
@@ -307,7 +307,7 @@ static bool block_matches(struct suppression_matcher *m, const struct suppressio
     return (states & end) != 0;
 }
 
-/* Try the blocks that begin with a pattern of these hits. Returns the lowest that matches, or `best`. */
+/* Try the blocks that are found by a pattern of these hits. Returns the lowest that matches, or `best`. */
 static uint32_t try_blocks(struct suppression_matcher *m, uint32_t number, uint32_t leaf, uint32_t stack, uint32_t best) {
     struct hits hits = m->hits[number];
     for (size_t i = 0; number && i < hits.n; i++) {
@@ -359,24 +359,42 @@ static void add_start(struct start **starts, size_t *n, size_t *cap, uint32_t pa
     (*starts)[(*n)++] = (struct start){.pattern = pattern, .rule = rule};
 }
 
-/* The patterns that the first frame of a match may have. */
+static void add_block_start(struct suppression_matcher *m, const struct suppression_item *item, uint32_t rule) {
+    add_start(&m->starts, &m->n_starts, &m->cap_starts, item->pattern, rule);
+}
+
+/* Of a block that may begin anywhere, the item that the fewest frames are likely to match: the longest. */
+static const struct suppression_item *rarest_item(const struct suppression_matcher *m, const struct suppression_item *items,
+                                                  uint32_t n) {
+    const struct suppression_item *best = NULL;
+    size_t n_best = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        size_t n_text = items[k].pattern ? strlen(m->rules->patterns[items[k].pattern - 1].text) : 0;
+        if (n_text > n_best) {
+            best = &items[k];
+            n_best = n_text;
+        }
+    }
+    return best;
+}
+
+/* By which patterns a rule is found: one that the leaf has, or, if it begins with "...", one that any frame has. */
 static void note_starts(struct suppression_matcher *m, uint32_t number) {
     const struct suppression_rule *rule = &m->rules->rules[number];
     const struct suppression_item *items = &m->rules->items[rule->first_item];
+    uint32_t first = rule->has_allocator; /* may be left out */
     if (rule->n_items == 2 && items[0].pattern == 0 && m->rules->patterns[items[1].pattern - 1].kind == PATTERN_LEAK) {
         add_start(&m->leaks, &m->n_leaks, &m->cap_leaks, items[1].pattern, number);
         m->has_leaks = true;
         return;
     }
-    for (uint32_t k = 0, n_more = rule->has_allocator; k < rule->n_items; k++) {
-        if (items[k].pattern == 0) {
-            m->has_any = true;
-        } else {
-            add_start(&m->starts, &m->n_starts, &m->cap_starts, items[k].pattern, number);
-            if (n_more-- == 0) {
-                break;
-            }
-        }
+    if (items[first].pattern == 0) {
+        m->has_any = true;
+        add_block_start(m, rarest_item(m, items + first, rule->n_items - first), number);
+        return;
+    }
+    for (uint32_t k = 0; k <= first; k++) {
+        add_block_start(m, &items[k], number);
     }
 }
 

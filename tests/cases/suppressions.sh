@@ -96,7 +96,7 @@ case_files_as_they_come() {
 case_bad_files() {
     "$SEEP" run -o a.seep -- true 2>/dev/null
     bad() { # REGEX TEXT
-        printf "$2" >bad.supp
+        printf '%b' "$2" >bad.supp
         is_refused report 2 "$1" --suppressions bad.supp a.seep
         is_refused suppress 2 "$1" --suppressions bad.supp a.seep
     }

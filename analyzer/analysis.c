@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "diag.h"
+#include "growth.h"
 #include "options.h"
 #include "progress.h"
 #include "report_tracer.h"
@@ -76,7 +77,8 @@ int analysis_open(struct analysis *a, const struct analysis_options *o, const ch
         return SEEP_EXIT_USAGE;
     }
     a->symbolizer = symbolizer_open(&a->profile, o->sysroot, o->debug_dirs);
-    suppressions_apply(&a->suppressions, &a->profile, a->symbolizer, &o->suppressions, o->builtin);
+    bool has_growth = a->profile.n_marks || a->profile.runtime_ns >= GROWTH_TIME_MIN_NS;
+    suppressions_apply(&a->suppressions, &a->profile, a->symbolizer, &o->suppressions, o->builtin, has_growth);
     suppressions_warn_unused(&a->suppressions);
     a->blame = blame_open(&a->profile, a->symbolizer, &o->rules);
     return SEEP_EXIT_DONE;

@@ -21,7 +21,7 @@ void growth_series(const struct growth *g, const struct site *site, double *bloc
         series_add(&p->series, p->stacks[g->sites.stacks[site->first + i].stack].cost, all, &all[n]);
     }
     for (size_t cost = 1; !site && cost < p->n_costs; cost++) {
-        if (p->costs[cost].calls) {
+        if (p->costs[cost].calls && !profile_is_suppressed(p, (uint32_t)cost)) {
             series_add(&p->series, (uint32_t)cost, all, &all[n]);
         }
     }
@@ -57,12 +57,13 @@ static struct growth_figures judge(const struct growth *g, const struct site *si
     return figures;
 }
 
-/* The costs of which something changes behind the first point. */
+/* The costs of which something changes behind the first point, and that no rule hides. */
 static uint8_t *find_changing(const struct profile *p) {
     uint8_t *is_changing = xcalloc(p->n_costs, sizeof *is_changing);
     for (size_t i = 0; i < p->series.n_changes; i++) {
         const struct series_change *change = &p->series.changes[i];
-        is_changing[change->of] |= change->point > p->series.first && change->point < p->series.end;
+        bool is_seen = change->point > p->series.first && change->point < p->series.end;
+        is_changing[change->of] |= is_seen && !profile_is_suppressed(p, change->of);
     }
     return is_changing;
 }

@@ -199,9 +199,9 @@ static inline const struct cost *profile_cost(const struct profile *p, size_t st
     return &p->costs[p->stacks[stack].cost];
 }
 
-/* Whether rules hide what was allocated with exactly this stack. Known of stacks with something unreleased; in a trace with marks, of all. */
-static inline bool profile_is_suppressed(const struct profile *p, size_t stack) {
-    return p->suppressed_by && p->suppressed_by[p->stacks[stack].cost] != 0;
+/* Whether rules hide a cost. Known of those with something unreleased, and where growth is judged of all that changes. */
+static inline bool profile_is_suppressed(const struct profile *p, uint32_t cost) {
+    return p->suppressed_by && p->suppressed_by[cost] != 0;
 }
 
 /* Called now and then while loading. read_bytes of file_bytes are done. */

@@ -115,12 +115,17 @@ static void look_at(struct suppressions *s, struct profile *p, struct part parts
     }
 }
 
-/* What is not released comes first: only that makes a rule a used one. The others matter where there are marks, for what grew in between. */
-static void look_at_all(struct suppressions *s, struct profile *p, struct part parts[2]) {
-    for (int pass = 0; pass < (p->n_marks ? 2 : 1); pass++) {
+static bool has_changed(const struct profile *p, uint32_t cost) {
+    return p->series.changes_of && p->series.changes_of[cost + 1] > p->series.changes_of[cost];
+}
+
+/* What is not released comes first: only that makes a rule a used one. */
+static void look_at_all(struct suppressions *s, struct profile *p, struct part parts[2], bool has_growth) {
+    for (int pass = 0; pass < 1 + has_growth; pass++) {
         for (uint32_t i = 0; i < p->n_stacks; i++) {
             const struct cost *cost = profile_cost(p, i);
-            bool is_wanted = pass == 0 ? cost->unreleased_blocks : !cost->unreleased_blocks && !cost->suppressed_blocks;
+            bool is_left = cost->unreleased_blocks || cost->suppressed_blocks;
+            bool is_wanted = pass == 0 ? cost->unreleased_blocks : !is_left && has_changed(p, p->stacks[i].cost);
             if (cost->calls && is_wanted) {
                 look_at(s, p, parts, i);
             }
@@ -141,7 +146,7 @@ static struct suppressed *list_rules(struct suppressions *s, const struct suppre
 }
 
 void suppressions_apply(struct suppressions *s, struct profile *profile, struct symbolizer *symbolizer,
-                        const struct suppression_rules *given, enum suppression_builtin builtin) {
+                        const struct suppression_rules *given, enum suppression_builtin builtin, bool has_growth) {
     *s = (struct suppressions){.builtin = builtin};
     if (builtin != SUPPRESSION_BUILTIN_OFF) {
         suppression_rules_add_builtin(&s->builtin_rules);
@@ -158,7 +163,7 @@ void suppressions_apply(struct suppressions *s, struct profile *profile, struct 
             parts[k].is_used = xcalloc(lists[k]->n_rules, sizeof *parts[k].is_used);
         }
     }
-    look_at_all(s, profile, parts);
+    look_at_all(s, profile, parts, has_growth);
     hide_from_processes(profile);
     for (size_t k = 0; k < 2; k++) {
         for (size_t i = 0; i < lists[k]->n_rules; i++) {

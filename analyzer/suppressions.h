@@ -45,10 +45,11 @@ struct suppressions {
 
 /* Match the rules and change the profile.
  *
+ * has_growth   what changed over time counts, too, although it was released in the end: tell which of it rules hide
  * given    the user's; used until suppressions_free()
  * Memory   suppressions_free() */
 void suppressions_apply(struct suppressions *s, struct profile *profile, struct symbolizer *symbolizer,
-                        const struct suppression_rules *given, enum suppression_builtin builtin);
+                        const struct suppression_rules *given, enum suppression_builtin builtin, bool has_growth);
 
 /* Say on stderr which of the user's rules are not used, some of them by name. */
 void suppressions_warn_unused(const struct suppressions *s);

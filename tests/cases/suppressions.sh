@@ -324,3 +324,37 @@ case_openssl_objects_stay() {
     [ "$(json before.json '[.objects[].alive] | add // 0')" -gt 0 ] || fail "no object is alive"
     same before.json after.json
 }
+
+# What a rule hides grows nowhere, also if it is all released before the end.
+case_growth() {
+    cat >grows.c <<'END'
+#include <seep.h>
+#include <stdlib.h>
+#define SITE __attribute__((noinline, noclone, used))
+void *held[100][2];
+SITE void *returned_later(void) { void *p = malloc(1000); __asm__ volatile("" : : "r"(p)); return p; }
+SITE void *kept(void) { void *p = malloc(500); __asm__ volatile("" : : "r"(p)); return p; }
+int main(void) {
+    for (int i = 0; i < 100; i++) {
+        held[i][0] = returned_later();
+        held[i][1] = kept();
+        if (seep_mark) seep_mark("reload");
+    }
+    for (int i = 0; i < 100; i++) free(held[i][0]);
+    return 0;
+}
+END
+    gcc -g -O1 -I"$ROOT/include" -o grows grows.c
+    "$SEEP" run -o a.seep -- ./grows 2>/dev/null
+    growing() { # RULE
+        echo "$1" >rules.supp
+        "$SEEP" report --format json --suppressions rules.supp a.seep 2>err >report.json
+        jq -r '.growth | [.sites[] | select(.class == "growing") | .bytes_per_unit] + [.total.bytes_per_unit] | map(round) | join(" ")' report.json
+    }
+    [ "$(growing leak:nothing)" = "1000 500 1500" ] || fail "growth: $(growing leak:nothing)"
+    [ "$(growing leak:returned_later)" = "500 500" ] || fail "growth: $(growing leak:returned_later)"
+    has err 'hides nothing: leak:returned_later' # of what is left at the end
+    [ "$(growing leak:kept)" = "1000 1000" ] || fail "growth: $(growing leak:kept)"
+    [ ! -s err ] || fail "$(cat err)"
+    [ "$(growing 'leak:^main$')" = 0 ] || fail "growth: $(growing 'leak:^main$')"
+}

@@ -70,7 +70,7 @@ struct side {
     const struct identity *const *ids;
     size_t n;
     uint32_t *match;        /* index into the other side */
-    const char **mentioned; /* all last parts of all paths, by address */
+    const char **mentioned; /* all last parts of all paths, and all modules, by address */
     size_t n_mentioned;
 };
 
@@ -193,6 +193,42 @@ static int by_likeness(const void *a, const void *b) {
                                       : (x->place > y->place) - (x->place < y->place);
 }
 
+static int by_address(const void *a, const void *b) {
+    uintptr_t x = (uintptr_t) * (const char *const *)a, y = (uintptr_t) * (const char *const *)b;
+    return (x > y) - (x < y);
+}
+
+static void collect_mentioned(struct side *side) {
+    for (size_t i = 0; i < side->n; i++) {
+        side->n_mentioned += side->ids[i]->n_names + 1;
+    }
+    side->mentioned = xcalloc(side->n_mentioned, sizeof *side->mentioned);
+    size_t n = 0;
+    for (size_t i = 0; i < side->n; i++) {
+        side->mentioned[n++] = side->ids[i]->module;
+        for (uint32_t k = 0; k < side->ids[i]->n_names; k++) {
+            side->mentioned[n++] = side->ids[i]->lasts[k];
+        }
+    }
+    qsort(side->mentioned, n, sizeof *side->mentioned, by_address);
+}
+
+static bool mentions(const struct side *side, const char *name) {
+    return bsearch(&name, side->mentioned, side->n_mentioned, sizeof *side->mentioned, by_address) != NULL;
+}
+
+/* The same module, or each has one that the other does not have: a program under another name. */
+static bool may_be_same_module(const struct side *a, const struct identity *x, const struct side *b,
+                               const struct identity *y) {
+    return x->module == y->module || (!mentions(b, x->module) && !mentions(a, y->module));
+}
+
+/* Whether what two paths have in common says that they are of one site. */
+static bool is_alike(const struct identity *a, const struct identity *b, uint32_t n_common) {
+    uint32_t n_shorter = a->n_names < b->n_names ? a->n_names : b->n_names;
+    return n_common > 1 || (n_common == n_shorter && a->names[0] == b->names[0]);
+}
+
 static void match_alike(struct side *a, struct side *b, const struct group *group) {
     size_t n_a = group->n_a < IDENTITY_TRIED_MAX ? group->n_a : IDENTITY_TRIED_MAX;
     size_t n_b = group->n_b < IDENTITY_TRIED_MAX ? group->n_b : IDENTITY_TRIED_MAX, n = 0;
@@ -201,7 +237,7 @@ static void match_alike(struct side *a, struct side *b, const struct group *grou
         for (size_t k = 0; k < n_b; k++) {
             const struct identity *x = a->ids[group->a[i].index], *y = b->ids[group->b[k].index];
             uint32_t common = in_common(x, y);
-            if (common > 1 && (!is_unnamed(x) || x->module == y->module)) {
+            if (is_alike(x, y, common) && (!is_unnamed(x) || may_be_same_module(a, x, b, y))) {
                 pairs[n] = (struct pair){.a = group->a[i].index,
                                          .b = group->b[k].index,
                                          .place = (uint32_t)n,
@@ -217,29 +253,6 @@ static void match_alike(struct side *a, struct side *b, const struct group *grou
         }
     }
     free(pairs);
-}
-
-static int by_address(const void *a, const void *b) {
-    uintptr_t x = (uintptr_t) * (const char *const *)a, y = (uintptr_t) * (const char *const *)b;
-    return (x > y) - (x < y);
-}
-
-static void collect_mentioned(struct side *side) {
-    for (size_t i = 0; i < side->n; i++) {
-        side->n_mentioned += side->ids[i]->n_names;
-    }
-    side->mentioned = xcalloc(side->n_mentioned, sizeof *side->mentioned);
-    size_t n = 0;
-    for (size_t i = 0; i < side->n; i++) {
-        for (uint32_t k = 0; k < side->ids[i]->n_names; k++) {
-            side->mentioned[n++] = side->ids[i]->lasts[k];
-        }
-    }
-    qsort(side->mentioned, n, sizeof *side->mentioned, by_address);
-}
-
-static bool mentions(const struct side *side, const char *last) {
-    return bsearch(&last, side->mentioned, side->n_mentioned, sizeof *side->mentioned, by_address) != NULL;
 }
 
 /* How many functions at the beginning of a path the other side does not have at all. */
@@ -261,7 +274,7 @@ static bool is_rest(const struct identity *a, uint32_t n, const struct identity 
             return false;
         }
     }
-    return a->module == b->module;
+    return true;
 }
 
 /* Step 4: those of a whose blamed function b does not have, nor perhaps its next callers. */
@@ -285,7 +298,8 @@ static void match_vanished(struct side *a, struct side *b) {
             }
         }
         for (; low < n_b && y[low].hash == wanted.hash; low++) {
-            if (b->match[y[low].index] == IDENTITY_NO_MATCH && is_rest(id, n, b->ids[y[low].index])) {
+            const struct identity *rest = b->ids[y[low].index];
+            if (b->match[y[low].index] == IDENTITY_NO_MATCH && is_rest(id, n, rest) && may_be_same_module(a, id, b, rest)) {
                 join(a, x[i].index, b, y[low].index);
                 break;
             }
@@ -300,11 +314,11 @@ void identity_match(const struct identity *const *a, size_t n_a, const struct id
     struct side x = {.ids = a, .n = n_a, .match = match}, y = {.ids = b, .n = n_b, .match = xcalloc(n_b, sizeof *match)};
     memset(x.match, 0xff, n_a * sizeof *match);
     memset(y.match, 0xff, n_b * sizeof *match);
+    collect_mentioned(&x);
+    collect_mentioned(&y);
     for_groups(&x, &y, hash_of_key, match_in_order);
     for_groups(&x, &y, hash_of_names, match_in_order);
     for_groups(&x, &y, hash_of_blamed, match_alike);
-    collect_mentioned(&x);
-    collect_mentioned(&y);
     match_vanished(&x, &y);
     match_vanished(&y, &x);
     free(x.mentioned);

@@ -16,7 +16,8 @@
  * Matching is one to one. In this order, each step with what the ones before have left:
  *   1. the same key
  *   2. the same functions in another module (a program under another name, code that moved)
- *   3. the same blamed function by the last part of its name, and the most functions of both paths in common, in the same order; at least two
+ *   3. the same blamed function by the last part of its name, and the most functions of both paths in common, in the same order; at least two,
+ *      or all of the shorter path
  *   4. the same path, but for a blamed function, and perhaps its next callers, that do not occur on the other side at all: they were inlined where nothing
  *      tells so, or jumped to the allocator instead of calling it
  * Of several that are as good, the first by key.

@@ -5,8 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "diag.h"
 #include "function_name.h"
 #include "hash_mix.h"
 #include "text.h"
@@ -191,6 +193,47 @@ static void rewrite(struct rewriting *r) {
     }
 }
 
+/* Behind what may follow parameters: "f(int) const &::{lambda()#1}". */
+static const char *behind_qualifiers(const char *s) {
+    static const char *const words[] = {" const", " volatile", " &&", " &"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        s += strncmp(s, words[i], strlen(words[i])) == 0 ? strlen(words[i]) : 0;
+    }
+    return s;
+}
+
+/* Leave out the parameters of functions that others stand in. Returns a copy. Memory: the caller frees it */
+static char *without_outer_parameters(const char *name) {
+    static const char anonymous[] = "(anonymous namespace)";
+    size_t opened[NESTED_MAX], n_opened = 0, n = 0;
+    char *copy = xalloc(strlen(name) + 1);
+    for (const char *s = name; *s; s++) {
+        if (strncmp(s, anonymous, sizeof anonymous - 1) == 0) {
+            memcpy(copy + n, s, sizeof anonymous - 1);
+            n += sizeof anonymous - 1;
+            s += sizeof anonymous - 2;
+            continue;
+        }
+        if (*s == '(') {
+            if (n_opened < NESTED_MAX) {
+                opened[n_opened] = n;
+            }
+            n_opened++;
+        }
+        copy[n++] = *s;
+        if (*s == ')' && n_opened) {
+            n_opened--;
+            const char *behind = behind_qualifiers(s + 1);
+            if (n_opened < NESTED_MAX && strncmp(behind, "::", 2) == 0) {
+                n = opened[n_opened];
+                s = behind - 1;
+            }
+        }
+    }
+    copy[n] = '\0';
+    return copy;
+}
+
 /* Source: rustc book, "Symbol Mangling": the last part of a legacy name. */
 static size_t bytes_without_hash(const char *s, size_t n) {
     static const size_t n_hash = sizeof "::h0123456789abcdef" - 1;
@@ -213,7 +256,8 @@ static void end_in_sum(const char *function, struct text *out) {
 }
 
 const char *stable_name(const char *function, char buf[STABLE_NAME_MAX]) {
-    struct name_part bare = function_bare_name(function);
+    char *name = without_outer_parameters(function);
+    struct name_part bare = function_bare_name(name);
     unsigned n_open = 0;
     struct text out = text_over(buf, STABLE_NAME_MAX);
     size_t n = bytes_without_hash(bare.start, bare.n);
@@ -225,6 +269,7 @@ const char *stable_name(const char *function, char buf[STABLE_NAME_MAX]) {
     } else if (out.n == 0) {
         text_add(&out, "??");
     }
+    free(name);
     return buf;
 }
 

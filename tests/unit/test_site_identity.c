@@ -75,6 +75,7 @@ static void check_matches(void) {
     check("another blamed function", "f < main [a]", "g < main [a]", "-");
     check("another blamed function of one more", "f < g < main [a]", "h < g < main [a]", "-");
     check("nothing but the blamed function in common", "f < a < run [a]", "f < b < walk [a]", "-");
+    check("nothing else to hold on to", "{closure} [a]", "{closure} < try [a]", "0");
     check("the program under another name", "f < main [app-1]", "f < main [app-2]", "0");
     check("a name without its namespace", "app::f < main [a]", "f < main [a]", "0");
     check("the blamed function was inlined where nothing tells so", "f < g < main [a]", "g < main [a]", "0");
@@ -82,8 +83,9 @@ static void check_matches(void) {
     check("several of them", "f < g < main [a]", "main [a]", "0");
     check("but not if it is still there", "f < g < main [a];f < main [a]", "g < main [a];f < main [a]", "-1");
     check("nor if its caller has allocated before", "f < g < main [a];g < main [a]", "g < main [a]", "-0");
-    check("nor in another module", "f < g < main [a]", "g < main [b]", "-");
-    check("functions without names of different modules", "?? [a.so]", "?? [b.so]", "-");
+    check("nor in another module", "f < g < main [a];h < x < run [b]", "g < main [b];h < x < run [b]", "-1");
+    check("unless that is the program's under another name", "f < g < main [a]", "g < main [b]", "0");
+    check("functions without names of different modules", "?? [a.so];h < x [b.so]", "?? [b.so];h < x [a.so]", "-1");
     check("functions without names of one", "?? < x < main [a.so]", "?? < y < main [a.so]", "0");
     check("places", "0x10@12345678 [a.so];0x20@12345678 [a.so]", "0x20@12345678 [a.so];0x30@12345678 [a.so]", "-0");
     check("nothing before", "", "f < main [a]", "");

@@ -53,6 +53,12 @@ static void check_cpp(void) {
     check("keeps<int>(int)", "keeps<int>");
     check("void keeps<long>(long)", "keeps<long>");
     check("main::{lambda(int)#2}::operator()(int) const", "main::{lambda}::operator()");
+    check("app::each(int)::{lambda(int)#1}::operator()(int) const", "app::each::{lambda}::operator()");
+    check("void app::each<int>(int) const &::{lambda(int)#1}::operator()(int) const",
+          "app::each<int>::{lambda}::operator()");
+    check("app::(anonymous namespace)::each(int (*)(int))::local::run(int)", "app::each::local::run");
+    check("run<app::each(int)::{lambda(int)#3}>", "run<app::each::{lambda}>");
+    check("((((((((((((((x))))))))))))))::f", "::f");
     check("main::$_2::operator()(int) const", "main::{lambda}::operator()");
     check("void run<main::{lambda(int)#3}>(main::{lambda(int)#3})", "run<main::{lambda}>");
     check("app::operator< (app::key const&, app::key const&)", "app::operator<");

@@ -85,7 +85,7 @@ void diff_text(FILE *f, const struct diff *d, enum diff_figure first, size_t top
 
 /* The same for programs: one JSON object. Keys are a contract: they may be added to, never changed. What is not known is null.
  *
- * base, file   about the traces: {path, command, runtime_seconds, marks, sample_bytes, complete, recording, lost_events, events_missing}
+ * base, file   about the traces: {path, command, runtime_seconds, marks, sample_bytes, complete, recording, lost_events, events_missing, suppressed_bytes, suppressed_blocks}
  *                marks: how many; the others as in the report's "trace"
  * totals       {calls, allocated_bytes, peak_bytes, unreleased_bytes, unreleased_blocks, temporary}
  *                each {base, file, difference, standard_error, verdict, base_per_second, file_per_second, base_per_mark, file_per_mark}

@@ -17,6 +17,8 @@ static void put_trace(struct json_out *j, const char *key, const struct profile 
     json_put_bool(j, "recording", p->is_recording);
     json_put_uint(j, "lost_events", p->lost_events);
     json_put_uint(j, "events_missing", p->n_events_missing + p->n_events_unknown);
+    json_put_uint(j, "suppressed_bytes", p->total.suppressed_bytes);
+    json_put_uint(j, "suppressed_blocks", p->total.suppressed_blocks);
     json_object_end(j);
 }
 

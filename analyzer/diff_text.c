@@ -122,6 +122,11 @@ static void put_trace(FILE *f, const char *name, const struct profile *p) {
     if (n_lost) {
         fprintf(f, ", events lost: %" PRIu64, n_lost);
     }
+    if (p->total.suppressed_blocks) {
+        char size[NUMBER_MAX];
+        fprintf(f, ", %s in %" PRIu64 " blocks suppressed", format_size(p->total.suppressed_bytes, size),
+                p->total.suppressed_blocks);
+    }
     fputs("\n  ", f);
     safe_text_put(f, p->n_processes && p->processes[0].command ? p->processes[0].command : "");
     fputc('\n', f);

@@ -1,6 +1,11 @@
 # diff.sh - two traces held against each other: programs keep books, in two versions and many builds, and the differences must be exactly those.
 # shellcheck shell=bash disable=SC2154
 
+# shellcheck source=tests/lib/servers.sh
+. "$LIB/servers.sh"
+# shellcheck source=tests/lib/nginx.sh
+. "$LIB/nginx.sh"
+
 # recorded NAME PROGRAM ARGUMENTS…: leaves NAME.seep and NAME.books.
 recorded() {
     local name=$1
@@ -189,4 +194,126 @@ case_rust() { # 240 s
         has leaks '^leaks::leaks_in_thread.* \[changed[0-9]\] 1500$'
         has leaks '^leaks::leaks_strings.* -[0-9]+$'
     done
+}
+
+# What is hidden in both is no difference, and is told.
+case_suppressed() {
+    recorded a "$TARGETS/two_versions" 1
+    recorded b "$TARGETS/two_versions" 2
+    echo 'leak:leaks_more' >rules
+    "$SEEP" diff --suppressions rules a.seep b.seep >out.txt 2>err
+    has out.txt '^BASE: a\.seep, .*, 640B in 10 blocks suppressed$'
+    has out.txt '^FILE: b\.seep, .*, 1\.60K in 25 blocks suppressed$'
+    has out.txt '^UNRELEASED \(sites: 2 new, 1 grew, 1 shrank, 1 gone, 2 same\)$'
+    "$SEEP" diff --suppressions rules --format json a.seep b.seep >diff.json 2>err
+    [ "$(jq -c '[.base, .file | .suppressed_bytes, .suppressed_blocks]' diff.json)" = '[640,10,1600,25]' ] || fail "$(jq -c '.base, .file' diff.json)"
+    [ "$(jq -c '.totals.unreleased_bytes | [.base, .file]' diff.json)" = '[2676,2508]' ] || fail "$(jq -c .totals.unreleased_bytes diff.json)"
+}
+
+# What is missing from a trace is said, of each; and what cannot be read has status 3.
+case_gaps() {
+    corpus=$ROOT/tests/fuzz/corpus
+    "$SEEP" diff "$corpus/cut.seep" "$corpus/small.seep" >out.txt 2>err
+    has out.txt '^BASE: .*/cut\.seep, .*, incomplete'
+    has out.txt '^FILE: .*/small\.seep, .*, complete, events lost: 3$'
+    has err 'cut\.seep: the figures do not cover everything'
+    has err 'small\.seep: the figures do not cover everything'
+    status_of 3 "$SEEP" diff /no/such.seep "$corpus/small.seep" >out.txt 2>err
+    has err '/no/such\.seep'
+    status_of 3 "$SEEP" diff "$corpus/small.seep" "$ROOT/README.md" >out.txt 2>err
+    has err 'README\.md'
+    [ ! -s out.txt ] || fail "something on stdout"
+    status_of 3 "$SEEP" diff "$corpus/small.seep" "$corpus/small.seep" >/dev/full 2>err
+    has err '^seep: cannot write the differences: '
+}
+
+# Two roots with the same paths, and processes by their ids.
+case_two_roots() {
+    mkdir -p old/srv new/srv
+    built app -g -O2
+    recorded a ./app 1
+    mkdir -p "old$PWD" "new$PWD"
+    mv app "old$PWD/app"
+    built app -g -O3
+    recorded b ./app 2
+    mv app "new$PWD/app"
+    "$SEEP" diff --format json --base-sysroot old --sysroot new a.seep b.seep >diff.json 2>err
+    "$PYTHON" "$LIB/compare_diff.py" a.books b.books diff.json || fail "with two roots it is wrong"
+    pid=$("$SEEP" info --format json b.seep | jq .trace.pid)
+    base_pid=$("$SEEP" info --format json a.seep | jq .trace.pid)
+    status_of 2 "$SEEP" diff --pid "$pid" a.seep b.seep >out.txt 2>err
+    has err "a\.seep: no process $pid in this trace"
+    status_of 0 "$SEEP" diff --base-pid "$base_pid" --pid "$pid" a.seep b.seep >out.txt 2>err
+}
+
+# Of a sampled trace a difference counts from two standard errors on: the same program is hardly ever called changed, half or twice of it always.
+case_sampled() { # 120 s
+    cat >many.c <<'C'
+#include <stdlib.h>
+#define SITE(name) __attribute__((noinline, noclone)) void *name(size_t n) { void *volatile p = malloc(n); return p; }
+#define TEN(x) SITE(x##0) SITE(x##1) SITE(x##2) SITE(x##3) SITE(x##4) SITE(x##5) SITE(x##6) SITE(x##7) SITE(x##8) SITE(x##9)
+#define CALL(name) for (int i = 0; i < n; i++) name(100);
+#define CALLS(x) CALL(x##0) CALL(x##1) CALL(x##2) CALL(x##3) CALL(x##4) CALL(x##5) CALL(x##6) CALL(x##7) CALL(x##8) CALL(x##9)
+TEN(a) TEN(b) TEN(c) TEN(d)
+SITE(doubled)
+int main(int argc, char **argv) {
+    int n = 1000;
+    CALLS(a) CALLS(b) CALLS(c) CALLS(d)
+    n = 5000 * atoi(argv[argc - 1]);
+    CALL(doubled)
+    return 0;
+}
+C
+    gcc -g -O1 -o many many.c
+    for i in 1 2 3 4 5 6; do
+        rm -f "$i.seep"
+        "$SEEP" run --sample 2K -o "$i.seep" -- ./many $((i == 6 ? 2 : 1)) 2>/dev/null
+    done
+    n=0 n_changed=0
+    for i in 2 3 4 5; do
+        "$SEEP" diff --format json 1.seep "$i.seep" >diff.json
+        n=$((n + $(jq '[.sites[] | select(.key // .base_key | test("^[a-d][0-9] "))] | length' diff.json)))
+        n_changed=$((n_changed + $(jq '[.sites[] | select(.unreleased_bytes.verdict != "same")] | length' diff.json)))
+        [ "$(verdict_of doubled)" = same ] || echo "doubled: $(verdict_of doubled)" >>odd
+    done
+    # 5 % by chance; they share a base, so a site that is off there is off in all of them.
+    echo "$n_changed of $n called changed"
+    [ "$n" = 160 ] || fail "$n sites"
+    [ "$n_changed" -le 36 ] || fail "$n_changed of $n called changed"
+    "$SEEP" diff --format json 1.seep 6.seep >diff.json
+    [ "$(verdict_of doubled)" = grew ] || fail "doubled: $(verdict_of doubled)"
+    "$SEEP" diff 1.seep 6.seep >out.txt
+    has out.txt '^sampled: differences within 2 standard errors are called the same$'
+    has out.txt '^BASE: 1\.seep, .*, sampled every 2048 bytes, complete$'
+    has out.txt '^grew: .*, standard error '
+}
+
+case_python_twice() { # 120 s
+    for name in a b; do
+        recorded $name env PYTHONMALLOC=malloc PYTHONHASHSEED=7 "$PYTHON" -c 'import json, re; print(len(json.dumps([{"a": i} for i in range(20000)])))'
+    done
+    same a.out b.out
+    "$SEEP" diff --format json --sort calls a.seep b.seep >diff.json 2>err
+    [ "$(jq '.sites | length' diff.json)" -gt 100 ] || fail "hardly any sites"
+    [ "$(jq -c '[.counts.new, .counts.gone]' diff.json)" = '[0,0]' ] || fail "$(jq -c .counts diff.json)"
+    [ "$(jq '[.sites[] | select(.unreleased_bytes.verdict != "same")] | length' diff.json)" = 0 ] || fail "leaks differ"
+}
+
+case_nginx_twice() { # 120 s
+    local port
+    html
+    for name in a b; do
+        port=$(free_port)
+        make_nginx "$port" plain 'daemon off; master_process off;'
+        background $name.log "$SEEP" run -o $name.seep -- "${nginx[@]}"
+        wait_port "$port" "$background_pid"
+        fetch "$port" /index.html /big.txt /none /index.html >$name.fetched
+        kill -QUIT "$(cat nginx.pid)"
+        gone "$background_pid" 20 || fail "nginx does not end"
+        status_of 0 wait "$background_pid"
+    done
+    same a.fetched b.fetched
+    "$SEEP" diff --format json --sort calls a.seep b.seep >diff.json 2>err
+    [ "$(jq '.sites | length' diff.json)" -gt 30 ] || fail "hardly any sites: $(jq '.sites | length' diff.json)"
+    [ "$(jq -c '[.counts.new, .counts.gone]' diff.json)" = '[0,0]' ] || fail "$(jq -c .counts diff.json)"
 }

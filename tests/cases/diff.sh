@@ -79,6 +79,27 @@ case_with_itself() {
     has out.txt '^unreleased: same: [0-9.]+K;'
 }
 
+# A site is shown where most of it is: of two lines the one that keeps more.
+case_where_most_is() {
+    cat >lines.c <<'C'
+#include <stdlib.h>
+__attribute__((noinline)) void keeps(int n) {
+    void *volatile p = malloc(10);
+    for (int i = 0; i < n; i++)
+        p = malloc(30);
+    p = malloc(20);
+}
+int main(int argc, char **argv) { keeps(atoi(argv[argc - 1])); return 0; }
+C
+    gcc -g -O1 -o lines lines.c
+    recorded a ./lines 0
+    recorded b ./lines 9
+    "$SEEP" diff --format json a.seep b.seep >diff.json
+    [ "$(jq -r '.sites[] | "\(.key) \(.line) \(.unreleased_bytes.difference)"' diff.json)" = 'keeps < main [lines] 5 270' ] || fail "$(jq -c '.sites[]' diff.json)"
+    "$SEEP" diff --format json b.seep a.seep >diff.json
+    [ "$(jq -r '.sites[] | "\(.line) \(.unreleased_bytes.difference)"' diff.json)" = '6 -270' ] || fail "$(jq -c '.sites[]' diff.json)"
+}
+
 # Each build against the plain one: other lines, other optimization, other addresses, another name of the program.
 case_builds() { # 240 s
     { yes '/* a line more */' || true; } | head -100 >shifted.c

@@ -69,14 +69,14 @@ def main():
                     image[bit // 8] ^= 1 << bit % 8
                 yield "flip %d: bits %s" % (i, bits), bytes(image)
         variants = flipped()
-    commands = (["report", "--format", "json"], ["report"], ["info"])
+    commands = (["report", "--format", "json"], ["report"], ["info"], ["diff", trace])
     figures = read_report(subprocess.run([seep] + commands[0] + [trace], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)
     failed = 0
     for i, (name, image) in enumerate(variants):
         path = "damaged.%d.seep" % i
         with open(path, "wb") as f:
             f.write(image)
-        problem = run(seep, path, commands[i % 3], figures)
+        problem = run(seep, path, commands[i % len(commands)], figures)
         if problem:
             print("%s (%s): %s" % (name, path, problem))
             failed += 1

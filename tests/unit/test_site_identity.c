@@ -77,6 +77,8 @@ static void check_matches(void) {
     check("nothing but the blamed function in common", "f < a < run [a]", "f < b < walk [a]", "-");
     check("nothing else to hold on to", "{closure} [a]", "{closure} < try [a]", "0");
     check("the program under another name", "f < main [app-1]", "f < main [app-2]", "0");
+    check("that one's, and not one of the same last name", "b::f < main [app-1]", "a::f < main [app-2];b::f < main [app-2]",
+          "1");
     check("a name without its namespace", "app::f < main [a]", "f < main [a]", "0");
     check("the blamed function was inlined where nothing tells so", "f < g < main [a]", "g < main [a]", "0");
     check("and the other way round", "g < main [a]", "f < g < main [a]", "0");

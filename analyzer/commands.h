@@ -11,6 +11,7 @@ int report_main(int argc, char **argv);
 int diff_main(int argc, char **argv);
 int info_main(int argc, char **argv);
 int suppress_main(int argc, char **argv);
+int mark_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 
 #endif

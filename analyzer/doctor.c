@@ -33,12 +33,6 @@ struct doctor {
     const char *name; /* the command, or the process id as it was written */
 };
 
-static pid_t read_pid(const char *s) {
-    char *end;
-    long pid = *s >= '0' && *s <= '9' ? strtol(s, &end, 10) : 0;
-    return pid > 0 && pid <= INT_MAX && !*end ? (pid_t)pid : 0;
-}
-
 /* Returns -1 to go on, or the status to end with. */
 static int read_target(struct doctor *doctor, int argc, char **argv) {
     bool is_command = optind > 0 && strcmp(argv[optind - 1], "--") == 0;
@@ -50,7 +44,7 @@ static int read_target(struct doctor *doctor, int argc, char **argv) {
     if (is_command) {
         return -1;
     }
-    doctor->pid = read_pid(doctor->name);
+    doctor->pid = option_pid(doctor->name);
     if (!doctor->pid || argc - optind > 1) {
         diag_error("doctor: %s; see seep doctor --help",
                    doctor->pid ? "one PID at a time" : "wants a process id, or -- before a command");

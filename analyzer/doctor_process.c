@@ -71,9 +71,7 @@ static int view_read(struct process_view *view) {
     if (!view->auxv || mapped_files_read(&view->files, view->pid) != 0) {
         return refuse(view, errno);
     }
-    for (size_t i = 0; i < view->files.n; i++) {
-        view->has_shim |= strcmp(text_base_name(view->files.items[i].path), shim_name) == 0;
-    }
+    view->has_shim = mapped_files_have(&view->files, shim_name);
     return 0;
 }
 

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"diff", diff_main, "BASE FILE", "say what has changed from one trace to another"},
     {"info", info_main, "FILE", "say what is in a trace, and what is missing from it"},
     {"suppress", suppress_main, "[-o OUT] FILE", "write rules that hide what is unreleased there"},
+    {"mark", mark_main, "PID NAME", "mark a moment in the trace of a running process"},
     {"doctor", doctor_main, "PID | -- CMD…", "say what of a program will not be seen, and why"},
 };
 

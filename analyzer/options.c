@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +27,12 @@ int option_number(const char *option, const char *text, unsigned long long max, 
         return -1;
     }
     return 0;
+}
+
+pid_t option_pid(const char *text) {
+    char *end;
+    long pid = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
+    return pid > 0 && pid <= INT_MAX && !*end ? (pid_t)pid : 0;
 }
 
 int option_word(const char *option, const char *text, const char *const *names, int n, const char *list) {

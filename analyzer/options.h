@@ -3,6 +3,7 @@
 #define SEEP_OPTIONS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "attributes.h"
 
@@ -11,6 +12,9 @@ MUST_CHECK int option_format(const char *text, bool *is_json);
 
 /* Read a number of at most max. Returns 0, or -1 after a message. */
 MUST_CHECK int option_number(const char *option, const char *text, unsigned long long max, unsigned long long *value);
+
+/* A process id, 0 if it is none. No message. */
+pid_t option_pid(const char *text);
 
 /* Find a word among n. Returns its place, or -1 after a message that has them as `list`. */
 MUST_CHECK int option_word(const char *option, const char *text, const char *const *names, int n, const char *list);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "diag.h"
+#include "text.h"
 
 enum { FILE_BYTES_MAX = 16 << 20, FILES_MAX = 4096 };
 
@@ -52,6 +53,11 @@ long process_status_number(const char *status, const char *key, long missing) {
         }
     }
     return missing;
+}
+
+bool process_is_dead(const char *status) {
+    const char *state = strstr(status, "\nState:\t");
+    return state && strchr("ZX", state[sizeof "\nState:\t" - 1]);
 }
 
 const char *process_environment(const char *environment, size_t n_bytes, const char *name) {
@@ -124,6 +130,15 @@ int mapped_files_read(struct mapped_files *files, pid_t pid) {
     }
     free(text);
     return 0;
+}
+
+bool mapped_files_have(const struct mapped_files *files, const char *name) {
+    for (size_t i = 0; i < files->n; i++) {
+        if (strcmp(text_base_name(files->items[i].path), name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void mapped_files_free(struct mapped_files *files) {

@@ -19,6 +19,9 @@ char *process_read(pid_t pid, const char *name, size_t *n_bytes);
 /* The number behind "KEY:" in the text of /proc/PID/status; missing if there is none. */
 long process_status_number(const char *status, const char *key, long missing);
 
+/* Whether that text says that it is dead: a zombie is. */
+bool process_is_dead(const char *status);
+
 /* The value of a variable in the text of /proc/PID/environ, NULL if it is not there. It is the environment at the start. */
 const char *process_environment(const char *environment, size_t n_bytes, const char *name);
 
@@ -41,6 +44,9 @@ struct mapped_files {
 /* Read /proc/PID/maps. Returns 0, or -1 with errno set.
  * Memory   mapped_files_free() */
 MUST_CHECK int mapped_files_read(struct mapped_files *files, pid_t pid);
+
+/* Whether a file of that name is mapped, wherever it lies. */
+bool mapped_files_have(const struct mapped_files *files, const char *name);
 
 void mapped_files_free(struct mapped_files *files);
 

@@ -44,8 +44,7 @@ static bool is_alive(uint32_t pid) {
         return false;
     }
     char *status = process_read((pid_t)pid, "status", NULL);
-    const char *state = status ? strstr(status, "\nState:\t") : NULL;
-    bool is_dead = state && strchr("ZX", state[sizeof "\nState:\t" - 1]);
+    bool is_dead = status && process_is_dead(status);
     free(status);
     return !is_dead;
 }

@@ -31,6 +31,9 @@
  * next number of one counter, `recent_stamp`; the collector raises it to the clock's reading before it looks at the slots, and never lowers it. So the
  * promise is the same: an idle slot will stamp nothing older than that reading. So do all hooks of a program that has forbidden itself the TSC, from then on.
  *
+ * A mark of the program's is an event of the thread that makes it, and its name a record of the log, which marks of the same name share. One from outside is asked for
+ * in the header (struct ring_request).
+ *
  * Nothing here holds a pointer or a pthread type: both sides may be of different libcs. All numbers are little-endian.
  */
 #ifndef SEEP_RING_H
@@ -114,6 +117,32 @@ struct ring_coverage {
         rounded_bytes; /* that calls for an alignment have been given beyond what they asked for, all together since the start */
 };
 
+/* A mark that is asked for from outside (`seep mark`), in the ring of a process that is traced. Whoever asks claims a free place, fills it in and waits; the
+ * collector takes it, marks, and answers; the asker makes it free again, or the collector does when nobody fetches the answer. So that nobody takes an
+ * answer for somebody else's, the state is the asker's ticket (CLOCK_MONOTONIC ns) and, in its lowest bits, the stage. */
+enum ring_request_stage {
+    RING_REQUEST_FREE = 0, /* with ticket 0 */
+    RING_REQUEST_CLAIMED = 1,
+    RING_REQUEST_ASKED = 2, /* release after the name; may be taken back by the asker */
+    RING_REQUEST_TAKEN = 3, /* the mark is coming */
+    RING_REQUEST_ANSWERED = 4,
+};
+
+enum { RING_REQUESTS = 4, RING_REQUEST_STAGE_BITS = 3 };
+
+struct ring_request {
+    alignas(64) _Atomic uint64_t state;
+    uint64_t ns;         /* the answer: when, since the start of the trace */
+    uint32_t number;     /* the answer: of the mark; 0 = the trace has all it can have */
+    uint32_t name_bytes; /* up to RING_MARK_NAME_MAX */
+    uint32_t is_late;    /* the answer: 1 = a thread stood still inside a hook; what it had under way comes behind the mark */
+    char name[256];
+};
+
+static inline uint64_t ring_request_state(uint64_t ticket, enum ring_request_stage stage) {
+    return ticket << RING_REQUEST_STAGE_BITS | stage;
+}
+
 struct ring_header {
     char magic[8];         /* RING_MAGIC without its terminator; written last, so a ring without it is not ready */
     uint32_t version;      /* RING_VERSION */
@@ -169,6 +198,7 @@ struct ring_header {
     alignas(64) _Atomic uint64_t n_verified; /* unwinder=verify: captures compared with libunwind, and those that differ */
     _Atomic uint64_t n_differing;
     struct ring_coverage coverage;
+    struct ring_request requests[RING_REQUESTS];
 };
 
 /* A thread's place. The owner writes, the collector reads. One cache line. */

@@ -59,6 +59,12 @@ static double rate_probe(void) {
     return rate > 0 ? rate : 1;
 }
 
+void clock_settle(uint64_t read_ns, uint64_t ns) {
+    while (clock_mono_ns() - read_ns < ns) {
+        clock_pause();
+    }
+}
+
 void clock_scale_init(struct clock_scale *c, bool is_tsc, uint64_t start_stamp, uint64_t start_mono_ns) {
     *c = (struct clock_scale){.is_tsc = is_tsc,
                               .start_stamp = start_stamp,

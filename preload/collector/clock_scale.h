@@ -26,6 +26,9 @@ uint64_t clock_stamp(bool is_tsc);
 /* Let a moment pass while waiting for another core. */
 void clock_pause(void);
 
+/* Wait until a reading made at read_ns (CLOCK_MONOTONIC) is that many ns old. */
+void clock_settle(uint64_t read_ns, uint64_t ns);
+
 void clock_scale_init(struct clock_scale *c, bool is_tsc, uint64_t start_stamp, uint64_t start_mono_ns);
 
 /* Nanoseconds since the start; 0 for anything before it. */

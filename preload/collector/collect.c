@@ -12,6 +12,7 @@
 #include "facts.h"
 #include "newcomers.h"
 #include "pace.h"
+#include "requests.h"
 
 enum {
     NS_PER_MS = 1000000,
@@ -24,7 +25,6 @@ enum {
     EXEC_CHECK_NS = 20 * NS_PER_MS,
     FINISHED_AT_ONCE = 256,          /* some 80 ms */
     JOIN_WAIT_NS = 1000 * NS_PER_MS, /* how long a process that has ended is kept for what it became by exec */
-    CATCH_UP_NS = 20 * NS_PER_MS,    /* as fine as that is the order between processes when what has gathered is read */
 };
 
 #define CHILD_WAIT_NS                                                                                                      \
@@ -192,8 +192,7 @@ static void flush_full(struct collector *c, const struct target *t, bool is_dead
     }
 }
 
-/* Merge and encode everything of a target that is below the watermark. Returns the number of events. */
-static uint64_t drain(struct collector *c, struct target *t, bool is_dead) {
+uint64_t collector_drain(struct collector *c, struct target *t, bool is_dead) {
     uint64_t n = 0;
     c->drained_dead = is_dead ? t : NULL;
     merge_begin(&t->merge);
@@ -213,6 +212,7 @@ static uint64_t drain(struct collector *c, struct target *t, bool is_dead) {
         gather_records(c, is_dead ? t : NULL);
         collector_flush(c);
     }
+    c->drained_dead = NULL;
     return n;
 }
 
@@ -226,13 +226,6 @@ static void flush_by_age(struct collector *c, uint64_t now_ns) {
         gather_records(c, NULL);
         collector_flush(c);
         c->block_since_ns = now_ns;
-    }
-}
-
-/* Wait until the clock reading may be trusted to be older than what other cores have stored. */
-static void settle(uint64_t read_ns) {
-    while (clock_mono_ns() - read_ns < RING_SETTLE_NS) {
-        clock_pause();
     }
 }
 
@@ -305,7 +298,7 @@ static void finish_target(struct collector *c, struct target *t) {
         t->end_mono_ns = other_since_ns;
     }
     ring_reader_observe_dead(&t->reader);
-    drain(c, t, true);
+    collector_drain(c, t, true);
     note_late_death(c, t);
     gather_records(c, t);
     collector_flush(c);
@@ -376,67 +369,19 @@ static uint64_t poll_targets(struct collector *c, uint64_t settled_stamp, uint64
         if (t->is_started && !t->is_finished) {
             ring_map_set_clock(&t->ring, stamp);
             ring_reader_observe(&t->reader, settled_stamp, stamp, now_ns);
-            n_events += drain(c, t, false);
+            n_events += collector_drain(c, t, false);
             target_free_slots(t, now_ns);
         }
     }
     return n_events;
 }
 
-static void observe(struct target *t, uint64_t ceiling, uint64_t settled_stamp, uint64_t stamp, uint64_t now_ns) {
-    t->reader.ceiling = ceiling;
-    if (t->is_dead) {
-        ring_reader_observe_dead(&t->reader);
-    } else {
-        ring_map_set_clock(&t->ring, stamp);
-        ring_reader_observe(&t->reader, settled_stamp, stamp, now_ns);
-    }
-}
-
-/* Look at all targets that can be read. Returns the stamp of the oldest event that has not been. */
-static uint64_t observe_all(struct collector *c, uint64_t ceiling) {
-    uint64_t oldest = RING_NEVER, now_ns = clock_mono_ns(), settled_stamp = clock_stamp(c->clock.is_tsc);
-    settle(now_ns);
-    uint64_t stamp = clock_stamp(c->clock.is_tsc);
-    for (uint32_t i = 0; i < c->n_targets; i++) {
-        struct target *t = c->targets[i];
-        if (!t->is_started || t->is_finished) {
-            continue;
-        }
-        observe(t, ceiling, settled_stamp, stamp, now_ns);
-        for (uint32_t k = 0; k < t->reader.n_slots; k++) {
-            oldest = t->reader.cursors[k].peek < oldest ? t->reader.cursors[k].peek : oldest;
-        }
-    }
-    return oldest;
-}
-
-void collector_catch_up(struct collector *c) {
-    uint64_t end_stamp = clock_stamp(c->clock.is_tsc), step = (uint64_t)(CATCH_UP_NS / c->clock.ns_per_tick) + 1;
-    uint64_t oldest, n_events = 1;
-    while (newcomers_take(c), n_events != 0 && (oldest = observe_all(c, 0)) < end_stamp) {
-        observe_all(c, oldest + step);
-        n_events = 0;
-        for (uint32_t i = 0; i < c->n_targets; i++) {
-            struct target *t = c->targets[i];
-            if (t->is_started && !t->is_finished) {
-                n_events += drain(c, t, t->is_dead);
-            }
-        }
-    }
-    for (uint32_t i = 0; i < c->n_targets; i++) {
-        c->targets[i]->reader.ceiling = RING_NEVER;
-    }
-    gather_records(c, NULL);
-    collector_flush(c);
-}
-
 /* Poll until nobody is left. */
 static void follow(struct collector *c) {
     uint64_t sleep_ns = PACE_FIRST_NS, read_ns = clock_mono_ns(), stamp = clock_stamp(c->clock.is_tsc);
-    while (reap(c, newcomers_take(c))) {
+    while (requests_answer(c), reap(c, newcomers_take(c))) {
         uint32_t wake_seen = atomic_load_explicit(&collector_root(c)->wake, memory_order_acquire);
-        settle(read_ns);
+        clock_settle(read_ns, RING_SETTLE_NS);
         uint64_t settled_stamp = stamp, now_ns = clock_mono_ns();
         stamp = clock_stamp(c->clock.is_tsc);
         read_ns = now_ns;

@@ -103,8 +103,8 @@ static inline struct ring_header *collector_root(const struct collector *c) {
     return c->targets[0]->ring.header;
 }
 
-/* After collector_init(), or a resume: read what has gathered in the rings, all processes side by side. */
-void collector_catch_up(struct collector *c);
+/* Merge and encode everything of a target that is below its watermark. Returns the number of events. */
+uint64_t collector_drain(struct collector *c, struct target *t, bool is_dead);
 
 /* It cannot go on: hooks must not wait for it. Rings stay where there is a journal to go on from. */
 void collector_give_up(struct collector *c);

@@ -139,6 +139,7 @@ static struct commit_state state_of_all(const struct collector *c) {
         .n_marks = c->marks.n,
         .mark_first_info = c->marks.first_info,
         .mark_answered = c->marks.answered,
+        .mark_answered_number = c->marks.answered_number,
         .mark_answered_ns = c->marks.answered_ns,
         .n_checkpoints = w->n_checkpoints,
         .last_off = w->last_off,

@@ -99,6 +99,7 @@ struct commit_state {
     uint64_t limit_bytes; /* of the trace, 0 = none */
     uint64_t n_unwritten, unwritten_errno;
     uint32_t n_marks, mark_first_info; /* see struct marks */
+    uint32_t mark_answered_number, unused;
     uint64_t mark_answered, mark_answered_ns;
     uint64_t n_checkpoints, last_off, last_ms, last_event; /* of the index */
     uint64_t is_clock_tsc, start_stamp, start_mono_ns, base_stamp, base_ns, next_refine_ns;

@@ -21,6 +21,7 @@ struct marks {
     uint32_t cap;
     uint64_t answered; /* the latest ticket whose mark is in the trace (requests.h), 0 = none */
     uint64_t answered_ns;
+    uint32_t answered_number;
 };
 
 /* Have marks among the events of c's targets come here. */

@@ -315,6 +315,7 @@ static int take_shared(struct restoring *r) {
     c->marks = (struct marks){.n = s->n_marks,
                               .first_info = s->mark_first_info,
                               .answered = s->mark_answered,
+                              .answered_number = s->mark_answered_number,
                               .answered_ns = s->mark_answered_ns};
     c->encoder.first_info = c->encoder.next_new_info = s->n_infos + 1;
     c->encoder.first_stack = s->n_stacks + 1;

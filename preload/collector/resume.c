@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "catch_up.h"
 #include "facts.h"
 #include "memory.h"
 #include "restore.h"
@@ -145,7 +146,7 @@ static int work(const struct options *o, int answer_fd) {
         take_over_rings(c);
     }
     note_resumed(c);
-    collector_catch_up(c);
+    catch_up(c);
     if (!c->is_trial) {
         if (write(answer_fd, "", 1) != 1) {
             /* Nobody waits for it. */

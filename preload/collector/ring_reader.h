@@ -71,7 +71,7 @@ struct ring_reader {
     uint64_t n_damaged;  /* places where the ring made no sense */
     uint64_t n_read_chunks;
     uint64_t n_given_back; /* as in the header */
-    uint64_t ceiling;      /* no watermark is higher: RING_NEVER but while a resumed collector catches up */
+    uint64_t ceiling;      /* no watermark is higher: RING_NEVER but while catch_up.h reads up to a moment */
 };
 
 void ring_reader_init(struct ring_reader *r, const struct ring_map *ring, struct thread_table *threads);

@@ -135,3 +135,58 @@ case_resumed() { # 240 s
         passes a.seep
     done
 }
+
+# ---- from outside ----
+
+# steps CHILDREN [seep-run-option…]: the program and its children stand still until `step`.
+steps() {
+    local children=$1
+    shift
+    rm -f a.seep* books go out
+    mkfifo go
+    background out env BOOKS="$PWD/books" bash -c 'exec "$@" <go' steps "$SEEP" run "$@" -o a.seep -- "$marks" steps "$children"
+    exec 7>go
+    later 10 grep -q ready out
+    n_steps=0
+    # shellcheck disable=SC2207 # numbers
+    children_pids=($(awk '$1 == "child" { print $2 }' out))
+    parent=$(awk '/^PPid:/ { print $2 }' "/proc/${children_pids[0]}/status")
+}
+
+still() {
+    [ "$(grep -c still out)" = "$1" ]
+}
+
+step() {
+    printf g >&7
+    n_steps=$((n_steps + 1))
+    later 20 still $n_steps
+}
+
+end_steps() {
+    exec 7>&-
+    gone "$background_pid" 20 || fail "it does not end"
+    passes a.seep
+}
+
+mark() { # PID NAME
+    "$SEEP" mark "$@" >marked 2>mark.err || fail "seep mark: exit status $?: $(cat mark.err)"
+    one_line marked "^mark $2, number [0-9]+, at [0-9]+\.[0-9]{3} s of $PWD/a.seep\$"
+    [ ! -s mark.err ] || fail "$(cat mark.err)"
+}
+
+# All processes stand still; a mark by any of them is exact for all.
+case_outside() { # 120 s
+    local options n
+    for options in '' --seccomp; do
+        # shellcheck disable=SC2086 # one word or none
+        steps 4 $options
+        for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+            step
+            mark "$([ $((n % 5)) = 0 ] && echo "$parent" || echo "${children_pids[n % 5 - 1]}")" step
+            has marked "number $n,"
+        done
+        end_steps
+        marked a.seep --exact
+    done
+}

@@ -274,7 +274,8 @@ static int steps(int n) {
     }
     for (int i = 0; i < n; i++) {
         close(go[i][1]);
-        wait(NULL);
+    }
+    while (wait(NULL) > 0) {
     }
     return 0;
 }

@@ -62,7 +62,7 @@ int mark_main(int argc, char **argv) {
     for (int option; (option = getopt_long(argc, argv, ":w:h", long_options, NULL)) != -1;) {
         switch (option) {
         case 'w':
-            if (option_number("--wait", optarg, WAIT_MAX_S, &wait_s) != 0) {
+            if (option_number("wait", optarg, WAIT_MAX_S, &wait_s) != 0) {
                 return SEEP_EXIT_USAGE;
             }
             break;

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "diag.h"
 #include "json_out.h"
+#include "marks.h"
 #include "options.h"
 #include "profile.h"
 #include "progress.h"
@@ -16,18 +17,19 @@
 #include "trace_format.h"
 #include "trace_json.h"
 
-enum { TEXT_THREADS_MAX = 20, TEXT_DAMAGE_MAX = 20 };
+enum { TEXT_THREADS_MAX = 20, TEXT_DAMAGE_MAX = 20, TEXT_MARKS_MAX = 20 };
 
 static const double one_second_ns = 1e9;
 
-static const char help[] = "usage: seep info [OPTIONS] FILE\n"
-                           "\n"
-                           "Say what is in a trace: processes, threads, modules, sizes, what was lost, what is damaged.\n"
-                           "\n"
-                           "  seep info x.seep\n"
-                           "\n"
-                           "  -f, --format text|json      how to print it (text)\n"
-                           "  -h, --help                  this\n";
+static const char help[] =
+    "usage: seep info [OPTIONS] FILE\n"
+    "\n"
+    "Say what is in a trace: processes, threads, modules, marks, sizes, what was lost, what is damaged.\n"
+    "\n"
+    "  seep info x.seep\n"
+    "\n"
+    "  -f, --format text|json      how to print it (text)\n"
+    "  -h, --help                  this\n";
 
 /* ---- what both formats say ---- */
 
@@ -106,6 +108,29 @@ static void text_modules(const struct profile *p) {
     }
 }
 
+static void text_mark(const struct mark *mark, struct mark_place place) {
+    printf("%-12s %" PRIu64 " ", "mark", mark->number);
+    safe_text_put(stdout, mark->name);
+    if (place.of > 1) {
+        printf("#%zu", place.which);
+    }
+    printf(", %.3f s\n", (double)mark->time_ns / one_second_ns);
+}
+
+/* The first ones and the last, where there are many. */
+static void text_marks(const struct profile *p) {
+    struct mark_place *places = mark_places(p);
+    size_t n = p->n_marks, n_left_out = n > TEXT_MARKS_MAX ? n - TEXT_MARKS_MAX : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (n_left_out && i == TEXT_MARKS_MAX - 1) {
+            printf("%-12s … %zu more\n", "mark", n_left_out);
+            i = n - 1;
+        }
+        text_mark(&p->marks[i], places[i]);
+    }
+    free(places);
+}
+
 static void text_numbers(const struct profile *p) {
     printf("%-12s %" PRIu64 " in %zu file blocks: %" PRIu64 " allocations, %" PRIu64 " frees\n", "events", p->n_events,
            p->n_event_blocks, p->n_allocations_read, p->n_frees_read);
@@ -171,6 +196,7 @@ static int write_text(const struct profile *p) {
     text_processes(p);
     text_threads(p);
     text_modules(p);
+    text_marks(p);
     text_numbers(p);
     text_missing(p);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -1;
@@ -220,6 +246,23 @@ static void json_modules(struct json_out *j, const struct profile *p) {
     json_array_end(j);
 }
 
+static void json_marks(struct json_out *j, const struct profile *p) {
+    struct mark_place *places = mark_places(p);
+    json_key(j, "marks");
+    json_array_begin(j);
+    for (size_t i = 0; i < p->n_marks; i++) {
+        json_object_begin(j);
+        json_put_uint(j, "number", p->marks[i].number);
+        json_put_string(j, "name", p->marks[i].name);
+        json_put_uint(j, "of_name", places[i].which);
+        json_put_uint(j, "n_of_name", places[i].of);
+        json_put_double(j, "seconds", (double)p->marks[i].time_ns / one_second_ns);
+        json_object_end(j);
+    }
+    json_array_end(j);
+    free(places);
+}
+
 static void json_contents(struct json_out *j, const struct profile *p) {
     json_key(j, "contents");
     json_object_begin(j);
@@ -240,6 +283,8 @@ static void json_contents(struct json_out *j, const struct profile *p) {
  *
  * threads     [{pid, tid, name}] in the order in which they first allocated
  * modules     [{pid, path, build_id, start, end, unloaded}] where they were mapped; build_id in hex, null = none
+ * marks       [{number, name, of_name, n_of_name, seconds}] in their order; number from 1; of_name: which of those of its name, from 1, and n_of_name how
+ *             many these are; seconds since the start
  * contents    what the file holds: allocations, frees, stacks (nodes of the call tree), infos (pairs of stack and size), event_blocks,
  *             record_blocks, inflated_bytes; and of trace.events_missing: events_in_damage, events_of_unknown (of infos that a damaged
  *             part defined), frees_of_unknown (of blocks that one allocated) */
@@ -250,6 +295,7 @@ static int write_json(const struct profile *p) {
     json_processes(j, p);
     json_threads(j, p);
     json_modules(j, p);
+    json_marks(j, p);
     json_contents(j, p);
     json_object_end(j);
     return json_close(j);

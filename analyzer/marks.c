@@ -37,6 +37,30 @@ const struct mark *mark_numbered(const struct profile *p, uint64_t number) {
     return NULL;
 }
 
+static int compare_names(const void *a, const void *b) {
+    const struct mark *x = *(const struct mark *const *)a, *y = *(const struct mark *const *)b;
+    int order = strcmp(name_of(x), name_of(y));
+    return order ? order : x < y ? -1 : x > y;
+}
+
+struct mark_place *mark_places(const struct profile *p) {
+    struct mark_place *places = xcalloc(p->n_marks ? p->n_marks : 1, sizeof *places);
+    const struct mark **sorted = xcalloc(p->n_marks ? p->n_marks : 1, sizeof(struct mark *));
+    for (size_t i = 0; i < p->n_marks; i++) {
+        sorted[i] = &p->marks[i];
+    }
+    qsort(sorted, p->n_marks, sizeof(struct mark *), compare_names);
+    for (size_t first = 0, end; first < p->n_marks; first = end) {
+        for (end = first + 1; end < p->n_marks && strcmp(name_of(sorted[end]), name_of(sorted[first])) == 0; end++) {
+        }
+        for (size_t i = first; i < end; i++) {
+            places[sorted[i] - p->marks] = (struct mark_place){.which = i - first + 1, .of = end - first};
+        }
+    }
+    free(sorted);
+    return places;
+}
+
 char *mark_label(const struct profile *p, const struct mark *mark) {
     size_t which = 0, n = count_name(p, mark, &which), bytes = strlen(name_of(mark)) + 24;
     char *label = xalloc(bytes);

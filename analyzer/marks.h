@@ -21,6 +21,15 @@ const struct mark *mark_find(const struct profile *p, const char *option, const 
 /* The one with that number; NULL if there is none, or its record is lost. */
 const struct mark *mark_numbered(const struct profile *p, uint64_t number);
 
+/* Which of its name a mark is, from 1, and how many have that name. */
+struct mark_place {
+    size_t which, of;
+};
+
+/* That of each mark, in their order: n log n.
+ * Memory   the caller frees it */
+struct mark_place *mark_places(const struct profile *p);
+
 /* Its name and, if it is not the only one of that name, which of them: "reload#7". Names may have any bytes: print them by safe_text.
  * Memory   the caller frees it */
 char *mark_label(const struct profile *p, const struct mark *mark);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ static _Noreturn void become_collector(const char *collector, const char *trace,
         diag_error("cannot become the owner of %s: %s", trace, strerror(errno));
         _exit(SEEP_EXIT_UNREADABLE);
     }
+    syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0); /* it lives on: what the caller has open is none of its business */
     execl(collector, "seep-collect", "--resume", trace, (char *)NULL);
     diag_error("cannot run %s: %s", collector, strerror(errno));
     _exit(SEEP_EXIT_UNREADABLE);

@@ -78,6 +78,14 @@ static bool are_all_at(const struct collector *c, uint64_t stamp) {
     return true;
 }
 
+/* Who was killed inside a hook is not waited for. */
+static void note_dead(struct collector *c) {
+    for (uint32_t i = 0; i < c->n_targets; i++) {
+        struct target *t = c->targets[i];
+        t->is_dead = t->is_dead || !target_is_alive(t, false);
+    }
+}
+
 bool catch_up_until(struct collector *c, uint64_t stamp, uint64_t patience_ns) {
     uint64_t since_ns = clock_mono_ns();
     bool is_there = false;
@@ -85,10 +93,11 @@ bool catch_up_until(struct collector *c, uint64_t stamp, uint64_t patience_ns) {
         if (turn > 0) {
             nanosleep(&(struct timespec){.tv_nsec = STEP_NS}, NULL);
         }
-        newcomers_take(c);
+        bool are_all_taken = newcomers_take(c);
         observe_all(c, stamp);
         drain_all(c);
-        is_there = are_all_at(c, stamp);
+        is_there = are_all_taken && are_all_at(c, stamp);
+        note_dead(c);
     }
     lift_ceilings(c);
     return is_there;

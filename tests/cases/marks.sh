@@ -150,7 +150,7 @@ steps() {
     n_steps=0
     # shellcheck disable=SC2207 # numbers
     children_pids=($(awk '$1 == "child" { print $2 }' out))
-    parent=$(awk '/^PPid:/ { print $2 }' "/proc/${children_pids[0]}/status")
+    parent=$(awk '$1 == "parent" { print $2 }' out)
 }
 
 still() {
@@ -188,5 +188,148 @@ case_outside() { # 120 s
         done
         end_steps
         marked a.seep --exact
+    done
+}
+
+# The first process has ended, others of its tree live on.
+case_first_has_ended() {
+    rm -f a.seep* out
+    background out env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS="output=$PWD/a.seep" bash -c '(echo $BASHPID >child; exec sleep 30) & sleep 0.3; exit 0'
+    gone "$background_pid" 10 || fail "it does not end"
+    later 10 test -s child
+    child=$(cat child)
+    mark "$child" later
+    kill "$child"
+    wait_trace a.seep
+    [ "$(n_marks a.seep)" = 1 ] || fail "$(n_marks a.seep) marks"
+}
+
+# Many ask at the same time: each has a mark of its own.
+case_many_askers() {
+    local n pids=
+    steps 2
+    step
+    for n in $(seq 40); do
+        "$SEEP" mark "$parent" "asker$n" >"marked$n" 2>"mark.err$n" &
+        pids="$pids $!"
+    done
+    for n in $pids; do
+        wait "$n" || fail "seep mark: exit status $?: $(cat mark.err*)"
+    done
+    end_steps
+    [ "$(n_marks a.seep)" = 40 ] || fail "$(n_marks a.seep) marks, must be 40"
+    [ "$(cat marked* | sed 's/.*number \([0-9]*\),.*/\1/' | sort -n | tr '\n' ' ')" = "$(seq 40 | tr '\n' ' ')" ] || fail "$(cat marked*)"
+    "$SEEP" info --format json a.seep >info.json
+    for n in $(seq 40); do
+        has "marked$n" "number $(json info.json ".marks[] | select(.name == \"asker$n\").number"),"
+    done
+}
+
+refused() { # STATUS REGEX ARGUMENTS…
+    status_of "$1" "$SEEP" mark "${@:3}" >mark.out 2>mark.err
+    one_line mark.err "$2"
+    [ ! -s mark.out ] || fail "it says: $(cat mark.out)"
+}
+
+case_refused() { # 120 s
+    local pid
+    refused 2 'wants a process id and a name'
+    refused 2 'wants a process id and a name' 1
+    refused 2 'wants a process id first' nginx reload
+    refused 2 'wants a process id first' 0 reload
+    refused 2 'one PID and one NAME' 1 reload again
+    refused 2 'the name is empty' 1 ''
+    refused 2 'a name has 255 bytes at most' 1 "$(printf '%256s' x)"
+    refused 2 '[-]-wait: not a number' --wait never 1 reload
+    refused 2 '[-]-wait must be at least 1' --wait 0 1 reload
+    refused 2 'cannot make sense of' --nonsense 1 reload
+    refused 3 'there is none$' 2147483647 reload
+    background sleeping sleep 60
+    refused 3 'it is not traced; start it with seep run$' "$background_pid" reload
+    # A zombie: its parent does not ask.
+    background zombie "$PYTHON" -c 'import os, time
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+print(pid, flush=True)
+time.sleep(60)'
+    later 10 test -s zombie
+    pid=$(cat zombie)
+    later 10 grep -q '^State:.*Z' "/proc/$pid/status"
+    refused 3 'it has ended$' "$pid" reload
+    # Loaded, and told to record nothing.
+    background off env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS=off sleep 60
+    later 10 grep -q libseep "/proc/$background_pid/maps"
+    refused 3 'libseep.so is loaded there and records nothing; see seep doctor' "$background_pid" reload
+
+    steps 0
+    pid=$parent
+    mark "$pid" reload
+    # Another build.
+    local ring
+    ring=$(ls a.seep.ring-*)
+    printf '\143' | dd of="$ring" bs=1 seek=8 conv=notrunc 2>/dev/null
+    refused 3 'recorded by another build of seep \(its ring is of version 99, ' "$pid" reload
+    printf '\013' | dd of="$ring" bs=1 seek=8 conv=notrunc 2>/dev/null
+    mark "$pid" reload
+    # Somebody else's.
+    if [ "$(id -u)" = 0 ]; then
+        cp "$SEEP" /tmp/seep-marks-$$
+        chmod 755 /tmp/seep-marks-$$
+        status_of 3 setpriv --reuid 65534 --clear-groups /tmp/seep-marks-$$ mark "$pid" reload >mark.out 2>mark.err || {
+            rm -f /tmp/seep-marks-$$
+            fail "another user"
+        }
+        rm -f /tmp/seep-marks-$$
+        one_line mark.err 'it belongs to user 0; ask as that user or as root$'
+    fi
+    # Its collector stands still, and goes on.
+    find_collector
+    kill -STOP "$collector"
+    refused 3 'did not answer within 1 s; there is no mark$' --wait 1 "$pid" stopped
+    kill -CONT "$collector"
+    mark "$pid" reload
+    kill -KILL "$collector"
+    gone "$collector" 5
+    refused 3 'its collector was killed; seep info or report' "$pid" killed
+    "$SEEP" info a.seep >info.txt 2>info.err
+    mark "$pid" reload
+    has marked 'number 4,'
+    end_steps
+    "$SEEP" info a.seep >info.txt
+    has info.txt '^mark +4 reload#4, [0-9.]+ s$'
+    has_not info.txt '^mark .*(stopped|killed)'
+}
+
+# A collector is killed while somebody asks: the mark is there once, whoever answered.
+case_killed_while_asking() { # 120 s
+    local n i status killer asker
+    for n in 1 2 3 4 5 6; do
+        steps 1
+        find_collector
+        rm -f attached
+        "$TARGETS/kill_at" "$collector" pwrite "$n" >attached 2>&1 &
+        killer=$!
+        later 10 test -s attached
+        for i in 1 2 3 4 5 6 7 8; do
+            "$SEEP" mark --wait 20 "$parent" "asked$i" >"mark.out$i" 2>"mark.err$i" &
+            asker=$!
+            until gone $asker 0 || gone "$collector" 0; do
+                sleep 0.02
+            done
+            ! gone "$collector" 0 || break
+            wait $asker
+        done
+        gone "$collector" 5 || fail "it was not killed at write $n"
+        "$SEEP" info a.seep >info.txt 2>info.err
+        status=0
+        wait $asker || status=$?
+        wait $killer
+        end_steps
+        "$SEEP" info --format json a.seep >info.json
+        [ $status = 0 ] || fail "mark $i: $(cat "mark.err$i")"
+        json info.json '.marks[].name' >names
+        seq -f 'asked%g' "$i" >wanted
+        same wanted names
     done
 }

@@ -253,7 +253,7 @@ static int steps(int n) {
         close(go[i][0]);
         printf("child %d\n", (int)pid);
     }
-    puts("ready");
+    printf("parent %d\nready\n", (int)getpid());
     fflush(stdout);
     while (read(0, &byte, 1) == 1) {
         for (int i = 0; i < n; i++) {

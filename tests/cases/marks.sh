@@ -333,3 +333,53 @@ case_killed_while_asking() { # 120 s
         same wanted names
     done
 }
+
+# ---- the header, and others who call the function ----
+
+# with COMPILER FILE FLAGS…: the program says what it does, marks itself where it is traced, and is none the worse where it is not.
+with() {
+    rm -f a.seep program
+    "$1" -Wall -Wextra -Wpedantic -Wshadow -Wcast-qual -Werror -I"$ROOT/include" -o program "$2" "${@:3}" 2>cc.err || fail "$*: $(head -5 cc.err)"
+    [ "$(./program)" = "did it" ] || fail "$*: it does not run alone"
+    "$SEEP" run -o a.seep -- ./program >out 2>err || fail "$*: exit status $?"
+    [ "$("$SEEP" info --format json a.seep | jq -r '[.marks[].name] | join(" ")')" = "one two" ] || fail "$*: $("$SEEP" info a.seep | grep '^mark')"
+}
+
+case_header() { # 120 s
+    local cc o how
+    printf '%s\n' '#include <seep.h>' '#include <stdio.h>' 'int main(void) {' '    seep_mark("one");' \
+        '    if (0) seep_mark("never"); else seep_mark("two");' '    puts("did it");' '    return 0;' '}' >program.c
+    cp program.c program.cc
+    for cc in gcc clang g++ clang++; do
+        command -v $cc >/dev/null || continue
+        for o in -O0 -O2; do
+            for how in '-fPIE -pie' '-fno-pie -no-pie' '-fPIC -no-pie' '-fPIE -pie -fno-plt -Wl,-z,now'; do
+                # shellcheck disable=SC2086 # words
+                with $cc "program.$([ "${cc%++}" = $cc ] && echo c || echo cc)" $o $how
+            done
+        done
+    done
+}
+
+case_header_in_a_library() {
+    printf '%s\n' '#include <seep.h>' 'void in_library(void);' 'void in_library(void) { seep_mark("one"); }' >library.c
+    printf '%s\n' '#include <seep.h>' '#include <stdio.h>' 'void in_library(void);' \
+        'int main(void) { in_library(); seep_mark("two"); puts("did it"); return 0; }' >program.c
+    gcc -Wall -Wextra -Werror -I"$ROOT/include" -shared -fPIC -o liblibrary.so library.c
+    with gcc program.c -L. -llibrary "-Wl,-rpath,$PWD"
+    with gcc program.c -fno-pie -no-pie -L. -llibrary "-Wl,-rpath,$PWD"
+}
+
+case_python() {
+    local call='import ctypes; getattr(ctypes.CDLL(None), "seep_mark", lambda name: None)(b"reload")'
+    "$PYTHON" -S -c "$call" || fail "it does not run alone"
+    "$SEEP" run -o a.seep -- "$PYTHON" -S -c "$call;ctypes.CDLL(None).seep_mark('ü\n'.encode())" 2>err || fail "exit status $?"
+    "$SEEP" info a.seep >info.txt
+    has info.txt '^mark +1 reload, [0-9.]+ s$'
+    has info.txt '^mark +2 ü\?, [0-9.]+ s$'
+}
+
+case_installed() {
+    make -s -C "$ROOT" BUILD="$BUILD" install DESTDIR="$PWD/to" PREFIX=/usr >make.out 2>&1 || fail "$(tail -3 make.out)"
+    cmp to/usr/include/seep.h "$ROOT/include/seep.h"
+}

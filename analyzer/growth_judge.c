@@ -133,7 +133,8 @@ static void fit(const double *y, size_t n, struct growth_verdict *v) {
     struct slopes s = slopes_of(y, n);
     v->slope = s.n ? median_of_sorted(s.v, s.n) : 0;
     v->low = v->high = v->p = NAN;
-    double n_left = (double)(n / 2);
+    size_t half = n / 2;
+    double n_left = (double)half;
     /* Of pairs at least half of n apart, none of which follow each other; for all pairs it is n (n - 1) (2 n + 5) / 18. */
     double variance = n_left * (n_left + 1) * (4 * n_left + 5) / 18 * (n > 1 ? tie_factor(y, n) : 0);
     double sigma = sqrt(variance * correlation_factor(y, n, v->slope));
@@ -160,7 +161,7 @@ static double least(const double *y, size_t n) {
 
 static bool has_rising_floor(const double *y, size_t n) {
     size_t n_windows = n / 2 < WINDOWS_MIN ? WINDOWS_MIN : n / 2 > WINDOWS_MAX ? WINDOWS_MAX : n / 2;
-    double floors[WINDOWS_MAX];
+    double floors[WINDOWS_MAX] = {0};
     size_t n_falls = 0, n_rises = 0;
     for (size_t i = 0; i < n_windows; i++) {
         size_t from = i * n / n_windows, to = (i + 1) * n / n_windows;

@@ -42,6 +42,23 @@ int analysis_option(struct analysis_options *o, int code, const char *value) {
     case ANALYSIS_NO_BUILTIN:
         o->builtin = SUPPRESSION_BUILTIN_OFF;
         return 0;
+    case ANALYSIS_SINCE:
+        o->selection.since = value;
+        return 0;
+    case ANALYSIS_UNTIL:
+        o->selection.until = value;
+        return 0;
+    case ANALYSIS_OLDER:
+        return selection_set_older(&o->selection, value);
+    case ANALYSIS_MIN_BYTES:
+        status = option_number("min-bytes", value, UINT64_MAX, &number);
+        o->selection.min_bytes = number;
+        return status;
+    case ANALYSIS_MATCH:
+        return selection_set_match(&o->selection, value);
+    case ANALYSIS_OWN:
+        selection_add_own(&o->selection, value);
+        return 0;
     default:
         return -1;
     }
@@ -51,6 +68,7 @@ void analysis_options_free(struct analysis_options *o) {
     free(o->debug_dirs);
     blame_rules_free(&o->rules);
     suppression_rules_free(&o->suppressions);
+    selection_options_free(&o->selection);
 }
 
 static bool has_process(const struct profile *profile, uint32_t pid) {
@@ -66,7 +84,8 @@ int analysis_open(struct analysis *a, const struct analysis_options *o, const ch
     struct progress progress;
     *a = (struct analysis){0};
     progress_start(&progress);
-    bool is_loaded = profile_load(&a->profile, path, o->pid, progress_update, &progress) == 0;
+    struct profile_wanted wanted = {.pid = o->pid, .infos = selection_is_part(&o->selection)};
+    bool is_loaded = profile_load(&a->profile, path, &wanted, progress_update, &progress) == 0;
     progress_end(&progress);
     if (!is_loaded) {
         return SEEP_EXIT_UNREADABLE;
@@ -77,10 +96,14 @@ int analysis_open(struct analysis *a, const struct analysis_options *o, const ch
         return SEEP_EXIT_USAGE;
     }
     a->symbolizer = symbolizer_open(&a->profile, o->sysroot, o->debug_dirs);
+    a->blame = blame_open(&a->profile, a->symbolizer, &o->rules);
+    a->selection = &o->selection;
+    if (selection_apply(&o->selection, &a->profile, a->symbolizer, a->blame) != 0) {
+        return SEEP_EXIT_USAGE;
+    }
     bool has_growth = a->profile.n_marks || a->profile.runtime_ns >= GROWTH_TIME_MIN_NS;
     suppressions_apply(&a->suppressions, &a->profile, a->symbolizer, &o->suppressions, o->builtin, has_growth);
     suppressions_warn_unused(&a->suppressions);
-    a->blame = blame_open(&a->profile, a->symbolizer, &o->rules);
     return SEEP_EXIT_DONE;
 }
 

@@ -13,6 +13,7 @@
 #include "blame.h"
 #include "blame_rules.h"
 #include "profile.h"
+#include "selection.h"
 #include "suppressions.h"
 #include "symbolize.h"
 
@@ -21,6 +22,7 @@ struct analysis_options {
     char *debug_dirs; /* separated by colons */
     struct blame_rules rules;
     struct suppression_rules suppressions;
+    struct selection_options selection;
     enum suppression_builtin builtin; /* commands may set it before they read options */
     uint32_t pid;
     bool has_pid;
@@ -35,6 +37,12 @@ enum analysis_code { /* what getopt_long() returns for them */
                      ANALYSIS_SUPPRESSIONS,
                      ANALYSIS_BUILTIN,
                      ANALYSIS_NO_BUILTIN,
+                     ANALYSIS_SINCE,
+                     ANALYSIS_UNTIL,
+                     ANALYSIS_OLDER,
+                     ANALYSIS_MIN_BYTES,
+                     ANALYSIS_MATCH,
+                     ANALYSIS_OWN,
                      ANALYSIS_END,
 };
 
@@ -45,13 +53,22 @@ enum analysis_code { /* what getopt_long() returns for them */
         {"debug-dir", required_argument, NULL, ANALYSIS_DEBUG_DIR},                                                        \
         {"suppressions", required_argument, NULL, ANALYSIS_SUPPRESSIONS},                                                  \
         {"builtin-suppressions", no_argument, NULL, ANALYSIS_BUILTIN},                                                     \
-        {"no-builtin-suppressions", no_argument, NULL, ANALYSIS_NO_BUILTIN},
+        {"no-builtin-suppressions", no_argument, NULL, ANALYSIS_NO_BUILTIN},                                               \
+        {"since", required_argument, NULL, ANALYSIS_SINCE}, {"until", required_argument, NULL, ANALYSIS_UNTIL},            \
+        {"older", required_argument, NULL, ANALYSIS_OLDER}, {"min-bytes", required_argument, NULL, ANALYSIS_MIN_BYTES},    \
+        {"match", required_argument, NULL, ANALYSIS_MATCH}, {"own", required_argument, NULL, ANALYSIS_OWN},
 
 /* Their lines of --help. */
 #define ANALYSIS_HELP                                                                                                      \
     "      --wrapper NAME          pass over this function, it allocates for its callers; * and ?; may be repeated\n"      \
     "      --owner-skip MODULE     pass over this library (libpool.so*), likewise; may be repeated\n"                      \
     "      --pid PID               only this process, with all programs that it ran by exec\n"                             \
+    "      --since MARK, --until MARK\n"                                                                                   \
+    "                              only what was allocated behind, before that mark: its name, NAME#2, or its number\n"    \
+    "      --older AGE             only blocks that are certainly so old at the end: 10s, 5m, 2h, 1d\n"                    \
+    "      --min-bytes N           only blocks of that size or larger\n"                                                   \
+    "      --match REGEX           only stacks with a frame whose function, file or module matches\n"                      \
+    "      --own GLOB              only what is owned by this module or source file; may be repeated\n"                    \
     "      --sysroot DIR           look for the program and its libraries below DIR, the root that they had\n"             \
     "      --debug-dir DIR[:DIR…]\n"                                                                                     \
     "                              look there for files and debug files, by their build-id; may be repeated\n"             \
@@ -69,11 +86,12 @@ struct analysis {
     struct symbolizer *symbolizer;
     struct blame *blame;
     struct suppressions suppressions;
+    const struct selection_options *selection;
 };
 
 /* Read a trace and get ready to name what is in it. The options are used until analysis_close(). What is missing from the trace, and rules of
  * suppressions that hide nothing, are said on stderr.
- * Returns   SEEP_EXIT_DONE; SEEP_EXIT_UNREADABLE, or SEEP_EXIT_USAGE where the trace has no such process, after a message
+ * Returns   SEEP_EXIT_DONE; SEEP_EXIT_UNREADABLE, or SEEP_EXIT_USAGE where the trace has no such process or mark, after a message
  * Memory    analysis_close(), also after a failure */
 MUST_CHECK int analysis_open(struct analysis *a, const struct analysis_options *o, const char *path);
 void analysis_close(struct analysis *a);

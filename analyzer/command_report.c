@@ -150,6 +150,7 @@ static int render(const struct options *o, const struct analysis *analysis) {
     struct report report = {.profile = &analysis->profile,
                             .symbolizer = analysis->symbolizer,
                             .suppressions = &analysis->suppressions,
+                            .selection = analysis->selection,
                             .top = o->top,
                             .stacks = o->stacks,
                             .order = o->order};

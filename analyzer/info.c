@@ -307,7 +307,7 @@ static int print_info(const char *path, bool is_json) {
     struct progress progress;
     struct profile p;
     progress_start(&progress);
-    int result = profile_load(&p, path, 0, progress_update, &progress);
+    int result = profile_load(&p, path, NULL, progress_update, &progress);
     progress_end(&progress);
     if (result == 0) {
         result = is_json ? write_json(&p) : write_text(&p);

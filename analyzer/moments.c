@@ -52,22 +52,22 @@ static void reach_time(struct moments *m, const struct replay *r, uint64_t ns) {
     }
 }
 
-/* Ids of infos rise; with damage some are missing, and belong to nobody. */
-static void note_interval(struct moments *m, const struct event_block *events) {
-    if (events->n_infos && (m->n_intervals == 0 || m->intervals[m->n_intervals - 1].mark != events->mark)) {
-        m->intervals = xgrow(m->intervals, m->n_intervals, &m->cap_intervals, sizeof *m->intervals);
-        m->intervals[m->n_intervals++] = (struct interval){.first_info = events->first_info, .mark = events->mark};
+static void note_range(struct moments *m, const struct event_block *events) {
+    uint32_t mark = events->mark < RECORDS_MARKS_MAX ? (uint32_t)events->mark : RECORDS_MARKS_MAX;
+    if (events->n_infos && (m->n_ranges == 0 || m->ranges[m->n_ranges - 1].mark != mark)) {
+        m->ranges = xgrow(m->ranges, m->n_ranges, &m->cap_ranges, sizeof *m->ranges);
+        m->ranges[m->n_ranges].first_info = events->first_info;
+        m->ranges[m->n_ranges++].mark = mark;
     }
 }
 
 void moments_births(const struct moments *m, struct profile *p, const struct replay *r) {
     uint32_t *mark_of_info = p->n_marks ? xcalloc(r->n_infos, sizeof *mark_of_info) : NULL;
-    size_t at = 0;
-    for (size_t id = 0; mark_of_info && id < r->n_infos; id++) {
-        while (at + 1 < m->n_intervals && m->intervals[at + 1].first_info <= id) {
-            at++;
+    for (size_t id = 0, range = 0; mark_of_info && id < r->n_infos; id++) {
+        while (range + 1 < m->n_ranges && m->ranges[range + 1].first_info <= id) {
+            range++;
         }
-        mark_of_info[id] = m->n_intervals ? (uint32_t)m->intervals[at].mark : 0;
+        mark_of_info[id] = m->n_ranges ? m->ranges[range].mark : 0;
     }
     if (mark_of_info) {
         shares_build(&p->births, p, r, mark_of_info, r->n_infos);
@@ -75,15 +75,10 @@ void moments_births(const struct moments *m, struct profile *p, const struct rep
     free(mark_of_info);
 }
 
-void moments_free(struct moments *m) {
-    free(m->intervals);
-    m->intervals = NULL;
-}
-
 void moments_replay(struct moments *m, struct replay *r, const struct event_block *events, struct profile *p,
                     const struct stack *stacks) {
     replay_begin(r, events, p, stacks);
-    note_interval(m, events);
+    note_range(m, events);
     if (events->n_events == 0) {
         return; /* definitions of what is folded */
     }
@@ -124,4 +119,9 @@ void moments_finish(struct moments *m, struct profile *p, const uint32_t *same) 
     series_finish(&m->time, p, same, are_marks ? &other : &p->series);
     series_free(&other);
     p->n_marks_reached = m->last_mark;
+}
+
+void moments_free(struct moments *m) {
+    free(m->ranges);
+    m->ranges = NULL;
 }

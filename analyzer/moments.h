@@ -16,15 +16,11 @@
 struct moments {
     struct series_taker marks, time;
     uint64_t last_mark; /* number of the last one that has its place */
-    bool has_begun;     /* the first event that is no total has been reached */
-    struct interval *intervals;
-    size_t n_intervals, cap_intervals;
-};
-
-/* Infos that were defined between a mark and the next. */
-struct interval {
-    uint32_t first_info; /* up to that of the next interval */
-    uint64_t mark;       /* its number; 0 = before the first */
+    struct {
+        uint32_t first_info, mark;
+    } * ranges; /* infos from here on, up to the next range, were first allocated behind that mark */
+    size_t n_ranges, cap_ranges;
+    bool has_begun; /* the first event that is no total has been reached */
 };
 
 void moments_init(struct moments *m);

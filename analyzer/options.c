@@ -35,6 +35,24 @@ pid_t option_pid(const char *text) {
     return pid > 0 && pid <= INT_MAX && !*end ? (pid_t)pid : 0;
 }
 
+int option_age(const char *option, const char *text, uint64_t *ns) {
+    static const char units[] = "smhd";
+    static const uint64_t seconds[] = {1, 60, 3600, 86400};
+    enum { DIGITS_MAX = 6, NS_PER_SECOND = 1000000000 };
+    size_t n = strspn(text, "0123456789");
+    const char *unit = text[n] ? strchr(units, text[n]) : NULL;
+    if (n == 0 || n > DIGITS_MAX || !unit || text[n + 1]) {
+        diag_error("--%s: not an age as 10s, 5m, 2h or 1d, of at most %d digits: %s", option, DIGITS_MAX, text);
+        return -1;
+    }
+    uint64_t number = 0;
+    for (size_t i = 0; i < n; i++) {
+        number = number * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ns = number * seconds[unit - units] * NS_PER_SECOND;
+    return 0;
+}
+
 int option_word(const char *option, const char *text, const char *const *names, int n, const char *list) {
     for (int i = 0; i < n; i++) {
         if (strcmp(text, names[i]) == 0) {

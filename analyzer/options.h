@@ -3,6 +3,7 @@
 #define SEEP_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "attributes.h"
@@ -15,6 +16,8 @@ MUST_CHECK int option_number(const char *option, const char *text, unsigned long
 
 /* A process id, 0 if it is none. No message. */
 pid_t option_pid(const char *text);
+/* Read an age: a number and one of s, m, h, d. Returns 0, or -1 after a message. */
+MUST_CHECK int option_age(const char *option, const char *text, uint64_t *ns);
 
 /* Find a word among n. Returns its place, or -1 after a message that has them as `list`. */
 MUST_CHECK int option_word(const char *option, const char *text, const char *const *names, int n, const char *list);

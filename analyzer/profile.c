@@ -8,6 +8,7 @@
 #include "coverage_judge.h"
 #include "diag.h"
 #include "event_decoder.h"
+#include "kept_infos.h"
 #include "moments.h"
 #include "recording.h"
 #include "records.h"
@@ -30,7 +31,7 @@ struct load {
     struct profile *profile;
     profile_progress *progress;
     void *context;
-    bool has_index;
+    bool has_index, keeps_infos;
 };
 
 /* ---- reading ---- */
@@ -362,6 +363,9 @@ static void finish(struct load *load) {
     coverage_judge(p, &load->replay);
     uint32_t *same = merge_stacks(load);
     sum_infos(load);
+    if (load->keeps_infos) {
+        kept_infos_build(p, &load->replay, &load->moments, &load->records);
+    }
     moments_finish(&load->moments, p, same);
     free(same);
     if (p->sample_bytes) {
@@ -416,9 +420,11 @@ static void run_until_now(struct profile *p) {
     }
 }
 
-int profile_load(struct profile *profile, const char *path, uint32_t pid, profile_progress *progress, void *context) {
-    struct load load = {.profile = profile, .progress = progress, .context = context};
-    *profile = (struct profile){.path = xstrndup(path, strlen(path)), .pid = pid};
+int profile_load(struct profile *profile, const char *path, const struct profile_wanted *wanted, profile_progress *progress,
+                 void *context) {
+    struct load load = {
+        .profile = profile, .keeps_infos = wanted && wanted->infos, .progress = progress, .context = context};
+    *profile = (struct profile){.path = xstrndup(path, strlen(path)), .pid = wanted ? wanted->pid : 0};
     resume_abandoned(path);
     profile->is_recording = recording_goes_on(path);
     int result = trace_reader_open(&load.reader, path);
@@ -481,7 +487,8 @@ void profile_free(struct profile *p) {
                       p->births.shares, p->suppressed_by,
                       p->lost,          p->damage,
                       p->marks,         p->notes,
-                      p->files,         p->freed};
+                      p->files,         p->freed,
+                      p->kept_infos};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }

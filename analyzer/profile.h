@@ -138,6 +138,17 @@ struct freed_place {
     uint32_t cost;  /* index into costs */
 };
 
+/* Allocations of one stack and size, between two marks. */
+struct profile_info {
+    uint32_t cost; /* index into costs; 0 = its definition is lost */
+    uint32_t mark; /* number of the last one before it was first allocated; 0 = none */
+    uint32_t process;
+    uint64_t size_bytes;                                 /* as requested */
+    uint64_t counted_bytes;                              /* what a block counts for: of a sampled trace more */
+    uint64_t calls, live_at_peak, unreleased, temporary; /* as recorded */
+    uint64_t birth_ns;                                   /* of the oldest unreleased one; UINT64_MAX = not known */
+};
+
 struct note {
     uint32_t process;
     char *text;
@@ -171,6 +182,8 @@ struct profile {
     struct damage *damage;
     struct mark *marks;
     struct note *notes;
+    struct profile_info *kept_infos; /* by id; NULL unless wanted */
+    size_t n_kept_infos;
     char **files;              /* that tags refer to, by id; NULL = not known. See tag_file() */
     struct freed_place *freed; /* in order of costs; see freed_of() */
     size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes, n_files, n_freed;
@@ -226,15 +239,21 @@ static inline uint32_t profile_pid(const struct profile *p, uint32_t process) {
     return process < p->n_processes ? p->processes[process].pid : 0;
 }
 
+/* What of a trace is wanted. */
+struct profile_wanted {
+    uint32_t pid; /* 0 = all processes, else only the events of those with that pid */
+    bool infos;   /* keep them */
+};
+
 /* Read a trace.
  *
- * pid       0 = all processes, else only the events of those with that pid
+ * wanted    NULL = of all processes, without infos
  * profile   filled in; whatever could be read, also when the file is damaged (n_damage > 0) or cut (!is_complete)
  * Returns   0, or -1 after one line on stderr if nothing could be made of it: no such file, not a trace, another major version
  * Memory    profile_free() releases what it holds, also after -1
  */
-MUST_CHECK int profile_load(struct profile *profile, const char *path, uint32_t pid, profile_progress *progress,
-                            void *context);
+MUST_CHECK int profile_load(struct profile *profile, const char *path, const struct profile_wanted *wanted,
+                            profile_progress *progress, void *context);
 
 /* The same for a trace in memory, without a word on stderr. name stands for the path. */
 MUST_CHECK int profile_load_memory(struct profile *profile, const void *bytes, size_t n, const char *name);

@@ -9,6 +9,7 @@
 #include "growth.h"
 #include "openssl_objects.h"
 #include "profile.h"
+#include "selection.h"
 #include "sites.h"
 #include "suppressions.h"
 #include "symbolize.h"
@@ -17,7 +18,8 @@ struct report {
     const struct profile *profile;
     const struct sites *sites[SITE_N_ORDERS]; /* by order; in JSON only that of the document's */
     const struct openssl_objects *openssl;
-    const struct growth *growth; /* NULL = not asked for; in text only */
+    const struct selection_options *selection; /* NULL = everything */
+    const struct growth *growth;               /* NULL = not asked for; in text only */
     const struct suppressions *suppressions;
     struct symbolizer *symbolizer;
     size_t top;            /* sites of a section, or of the whole JSON document */

@@ -209,6 +209,9 @@ void report_tracer(FILE *f, const struct report *report) {
     safe_text_put(f, p->recorder_version ? p->recorder_version : "?");
     fprintf(f, ", trace format %" PRIu32 ".%" PRIu32 ", file of %s\n", p->version_major, p->version_minor,
             format_size(p->file_bytes, size));
+    if (report->selection) {
+        selection_text(f, report->selection);
+    }
     fprintf(f, "events recorded: %" PRIu64 "\n", p->n_events);
     if (p->n_folded) {
         fprintf(f,

@@ -334,12 +334,12 @@ static void tell_trace(const char *trace) {
         return;
     }
     struct profile p;
-    int result = profile_load(&p, trace, 0, NULL, NULL);
+    int result = profile_load(&p, trace, NULL, NULL, NULL);
     if (result == 0 && !p.is_complete && !p.is_recording) {
         /* Between its creation and its lock a trace looks abandoned. */
         sleep_ms(TRACE_WAIT_MS);
         profile_free(&p);
-        result = profile_load(&p, trace, 0, NULL, NULL);
+        result = profile_load(&p, trace, NULL, NULL, NULL);
     }
     if (result == 0) {
         print_summary(trace, &p);

@@ -41,6 +41,15 @@ static size_t sum_up(struct share *shares, size_t n) {
     return n_kept;
 }
 
+void shares_put(struct shares *shares, size_t *cap, const struct share *share) {
+    shares->shares = xgrow(shares->shares, shares->n, cap, sizeof *shares->shares);
+    shares->shares[shares->n++] = *share;
+}
+
+void shares_sum(struct shares *shares) {
+    shares->n = sum_up(shares->shares, shares->n);
+}
+
 void shares_build(struct shares *shares, const struct profile *p, const struct replay *r, const uint32_t *of_info,
                   size_t n_infos) {
     size_t cap = 0;
@@ -51,13 +60,13 @@ void shares_build(struct shares *shares, const struct profile *p, const struct r
             continue;
         }
         double weight = p->sample_bytes ? estimate_weight(r->own_sizes[id], p->sample_bytes) : 1;
-        shares->shares = xgrow(shares->shares, shares->n, &cap, sizeof *shares->shares);
-        shares->shares[shares->n++] = (struct share){.cost = p->stacks[r->stack_of_info[id]].cost,
-                                                     .of = of_info[id],
-                                                     .bytes = n_left * info->size_bytes,
-                                                     .blocks = estimate_round(weight * (double)n_left)};
+        struct share share = {.cost = p->stacks[r->stack_of_info[id]].cost,
+                              .of = of_info[id],
+                              .bytes = n_left * info->size_bytes,
+                              .blocks = estimate_round(weight * (double)n_left)};
+        shares_put(shares, &cap, &share);
     }
-    shares->n = sum_up(shares->shares, shares->n);
+    shares_sum(shares);
 }
 
 /* The first share of that cost, or where it would stand. */

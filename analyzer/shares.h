@@ -28,6 +28,10 @@ struct shares {
 void shares_build(struct shares *shares, const struct profile *p, const struct replay *r, const uint32_t *of_info,
                   size_t n_infos);
 
+/* Add one, to be summed up when all are there. cap: of the array. Memory: as above */
+void shares_put(struct shares *shares, size_t *cap, const struct share *share);
+void shares_sum(struct shares *shares);
+
 /* Add the shares of one cost to an array that grows; cost is left out of them. Nothing where all of it is hidden by suppressions. */
 void shares_add(const struct shares *shares, const struct profile *p, uint32_t cost, struct share **sum, size_t *n,
                 size_t *cap);

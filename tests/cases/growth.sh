@@ -72,3 +72,83 @@ case_of_processes() {
     "$SEEP" report --pid 43 --format json a.seep >43.report 2>err
     [ "$(jq -c '[.growth.total.bytes[29, 30, 59]]' 43.report)" = '[21000,0,0]' ] || fail "$(jq -c .growth.total.bytes 43.report)"
 }
+
+# alive SINCE UNTIL BYTES OPTIONS…: a.seep is reported with these options; the books of its blocks agree.
+alive() {
+    "$SEEP" report --format json --stacks 1000 "${@:4}" a.seep >part.report 2>err || fail "$(cat err)"
+    "$PYTHON" "$LIB/growth_traces.py" alive a.json part.report "$1" "$2" "$3" >differences || fail "${*:4}: $(head -c 1000 differences)"
+}
+
+case_since_and_until() {
+    made planted
+    alive 0 1000 0 --match .
+    alive 40 60 0 --since reload#40 --until reload#60
+    alive 40 1000 0 --since 40
+    alive 0 60 0 --until '#60'
+    alive 99 1000 0 --since reload#99
+    alive 40 60 100 --since reload#40 --until reload#60 --min-bytes 100
+    [ "$(jq -c .selection part.report)" = '{"since":"reload#40","until":"reload#60","older_seconds":null,"min_bytes":100,"match":null,"own":[]}' ] ||
+        fail "$(jq -c .selection part.report)"
+    "$SEEP" report --since reload#40 --until reload#60 a.seep >part.txt 2>err
+    has part.txt '^selected: allocated behind mark reload#40, allocated before mark reload#60$'
+    has part.txt '^\+104\.00K per mark .* over 21 of 21 marks$'
+    # Everything selected is everything.
+    "$SEEP" report --format json --match . a.seep 2>err | jq -S 'del(.selection)' >all
+    jq -S 'del(.selection)' a.report >whole
+    same whole all
+    made tree
+    alive 10 20 0 --since 10 --until 20
+    "$SEEP" report --format json --match . a.seep 2>err | jq -S 'del(.selection)' >all
+    jq -S 'del(.selection)' a.report >whole
+    same whole all
+    made folded
+    alive 10 20 0 --since 10 --until 20
+}
+
+case_marks_that_are_not_there() {
+    made planted
+    status_of 2 "$SEEP" report --since nothing a.seep 2>err >out
+    one_line <(grep -v warning err) '^seep: --since nothing: no such mark; there are 100: reload#1, reload#2, .*, …, reload#100$'
+    [ ! -s out ] || fail "a report in spite of that"
+    status_of 2 "$SEEP" report --until reload a.seep 2>err
+    one_line <(grep -v warning err) '^seep: --until reload: there are 100 of that name: reload#1 to reload#100$'
+    status_of 2 "$SEEP" report --since 50 --until 50 a.seep 2>err
+    one_line <(grep -v warning err) '^seep: --until 50: this mark is not behind that of --since$'
+    made over-time
+    status_of 2 "$SEEP" report --since 1 a.seep 2>err
+    one_line <(grep -v warning err) '^seep: --since 1: the trace has no marks$'
+    status_of 2 "$SEEP" report --older 5 a.seep 2>err
+    one_line <(grep -v warning err) '^seep: --older: not an age as 10s, 5m, 2h or 1d, '
+    status_of 2 "$SEEP" report --match '(' a.seep 2>err
+    one_line <(grep -v warning err) '^seep: --match: not a regular expression: \(: '
+}
+
+# Marks are 100 ms apart: what was allocated before the 51st, at 5 s, is 5 s old at the end of 10 s.
+case_older() {
+    made planted
+    alive 0 51 0 --older 5s
+    has <("$SEEP" report --older 5s a.seep 2>err) '^selected: at least what is not released and certainly older than 5s$'
+    alive 0 0 0 --older 1d
+    made over-time # no marks: of each stack and size only the oldest is known to be that old
+    "$SEEP" report --format json --older 50s a.seep >part.report 2>err
+    [ "$(jq -c '[.totals.unreleased_blocks, .totals.unreleased_bytes]' part.report)" = '[1,500]' ] || fail "$(jq -c .totals part.report)"
+}
+
+case_match_and_own() {
+    "$SEEP" run -o a.seep -- "$TARGETS/blame_cxx" >books 2>err
+    "$SEEP" report --format json --group-by owner a.seep >whole 2>err
+    "$SEEP" report --format json --group-by owner --match 'leaks_(new|vectors)' a.seep >part 2>err
+    jq -c '[.sites[] | select([.stacks[].frames[] | .function // "" | test("leaks_(new|vectors)")] | any) | [.owner, .calls, .unreleased_bytes]]' whole >wanted
+    jq -c '[.sites[] | [.owner, .calls, .unreleased_bytes]]' part >got
+    same wanted got
+    [ "$(jq '.sites | length' part)" -ge 2 ] || fail "$(cat got)"
+    jq '[.sites[].unreleased_bytes] | add' part >sum
+    jq .totals.unreleased_bytes part >total
+    same sum total
+    "$SEEP" report --format json --group-by owner --own '*/blame_cxx.cc' a.seep >part 2>err
+    jq -c '[.sites[] | select(.owner.file // "" | test("/blame_cxx.cc$")) | [.owner, .calls, .unreleased_bytes]]' whole >wanted
+    jq -c '[.sites[] | [.owner, .calls, .unreleased_bytes]]' part >got
+    same wanted got
+    "$SEEP" report --format json --own '*/nothing.so' a.seep >part 2>err
+    [ "$(jq -c '[.totals.allocations, (.sites | length)]' part)" = '[0,0]' ] || fail "$(jq -c .totals part)"
+}

@@ -3,6 +3,8 @@
 
 usage: growth_traces.py make NAME FILE.seep     leaves FILE.seep and FILE.json: the books, {"points": […], "sites": {ADDRESS: {"class", "bytes", "blocks", "slope"}}}
        growth_traces.py check FILE.json REPORT.json
+       growth_traces.py alive FILE.json REPORT.json SINCE UNTIL BYTES     what is unreleased of blocks that were allocated behind the one mark and before the other, of so
+                                                                        many bytes and more
 
 Each site is a stack of its own below one function; no file of that name is there, so an address is all that a report has to name it with.
 """
@@ -247,9 +249,29 @@ def check(books, report):
     return 1 if bad else 0
 
 
+def check_alive(books, report, since, until, least):
+    wanted, got = {}, {}
+    for address, book in books["sites"].items():
+        sizes = [size for size, mark in book["made"] if since <= mark < until and size >= least]
+        if sizes:
+            wanted[address] = (sum(sizes), len(sizes))
+    for site in report["sites"]:
+        for stack in site["stacks"]:
+            if stack["unreleased_blocks"]:
+                got[stack["frames"][0]["address"]] = (stack["unreleased_bytes"], stack["unreleased_blocks"])
+    total = report["totals"]["unreleased_bytes"], report["totals"]["unreleased_blocks"]
+    if got != wanted or total != tuple(map(sum, zip((0, 0), *wanted.values()))):
+        print("%s, in total %s, not %s" % (got, total, wanted))
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "make":
         make(*sys.argv[2:])
+    elif sys.argv[1] == "alive":
+        with open(sys.argv[2]) as b, open(sys.argv[3]) as r:
+            sys.exit(check_alive(json.load(b), json.load(r), *map(int, sys.argv[4:7])))
     else:
         with open(sys.argv[2]) as b, open(sys.argv[3]) as r:
             sys.exit(check(json.load(b), json.load(r)))

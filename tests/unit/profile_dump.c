@@ -109,7 +109,7 @@ static void put_processes(struct json_out *j, const struct profile *p) {
 int main(int argc, char **argv) {
     struct profile p;
     uint32_t pid = argc == 3 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
-    if (argc < 2 || argc > 3 || profile_load(&p, argv[1], pid, NULL, NULL) != 0) {
+    if (argc < 2 || argc > 3 || profile_load(&p, argv[1], &(struct profile_wanted){.pid = pid}, NULL, NULL) != 0) {
         profile_free(&p);
         return 3;
     }

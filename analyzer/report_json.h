@@ -74,6 +74,8 @@
  *     text            the line, or the name of the block; file and line: where it stands, null for built-in ones
  *     used            it matches something unreleased, maybe something that a rule before it hides
  *     bytes, …        unreleased that it hides (or would); calls: of these stacks
+ * selection   {since, until, older_seconds, min_bytes, match, own} what the report is limited to, as it was asked for; null where it was not, and null as a whole if it was
+ *             limited by none of them
  */
 #ifndef SEEP_REPORT_JSON_H
 #define SEEP_REPORT_JSON_H

@@ -56,9 +56,12 @@ bool selection_is_part(const struct selection_options *o) {
 /* ---- by marks, age and size ---- */
 
 struct bounds {
-    uint64_t since, until;  /* marks: behind since, before until */
-    uint64_t born_until_ns; /* UINT64_MAX = at any time */
+    uint64_t since, until; /* marks: behind since, before until */
 };
+
+static bool is_old(const struct selection_options *o, const struct profile *p, uint64_t ns) {
+    return ns <= p->runtime_ns && p->runtime_ns - ns >= o->older_ns;
+}
 
 /* What of an info is selected. */
 static struct profile_info part_of_info(const struct selection_options *o, const struct profile *p,
@@ -69,7 +72,7 @@ static struct profile_info part_of_info(const struct selection_options *o, const
     }
     if (o->older) {
         const struct mark *next = p->n_marks && info->mark < p->n_marks_reached ? mark_numbered(p, info->mark + 1) : NULL;
-        bool are_all = next && next->time_ns <= bounds->born_until_ns, is_one = info->birth_ns <= bounds->born_until_ns;
+        bool are_all = next && is_old(o, p, next->time_ns), is_one = is_old(o, p, info->birth_ns);
         part.unreleased = are_all ? info->unreleased : is_one && info->unreleased;
         part.calls = part.unreleased;
         part.live_at_peak = part.unreleased < info->live_at_peak ? part.unreleased : info->live_at_peak;
@@ -238,7 +241,7 @@ static void limit_series(struct profile *p, const struct bounds *bounds) {
 
 int selection_apply(const struct selection_options *o, struct profile *p, struct symbolizer *symbolizer,
                     struct blame *blame) {
-    struct bounds bounds = {.until = UINT32_MAX, .born_until_ns = UINT64_MAX};
+    struct bounds bounds = {.until = UINT32_MAX};
     const struct mark *since = o->since ? mark_find(p, "since", o->since) : NULL;
     const struct mark *until = (!o->since || since) && o->until ? mark_find(p, "until", o->until) : NULL;
     if ((o->since && !since) || (o->until && !until)) {
@@ -250,7 +253,6 @@ int selection_apply(const struct selection_options *o, struct profile *p, struct
         diag_error("--until %s: this mark is not behind that of --since", o->until);
         return -1;
     }
-    bounds.born_until_ns = p->runtime_ns > o->older_ns ? p->runtime_ns - o->older_ns : 0;
     if (!selection_is_part(o)) {
         return 0;
     }

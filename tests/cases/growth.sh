@@ -105,22 +105,23 @@ case_since_and_until() {
     alive 10 20 0 --since 10 --until 20
 }
 
+# refused REGEX OPTIONS…: with these there is no report, and one line, besides warnings, that says why.
+refused() {
+    status_of 2 "$SEEP" report "${@:2}" a.seep 2>err >out
+    grep -v '^seep: warning:' err >why
+    one_line why "$1"
+    [ ! -s out ] || fail "a report in spite of that"
+}
+
 case_marks_that_are_not_there() {
     made planted
-    status_of 2 "$SEEP" report --since nothing a.seep 2>err >out
-    one_line <(grep -v warning err) '^seep: --since nothing: no such mark; there are 100: reload#1, reload#2, .*, …, reload#100$'
-    [ ! -s out ] || fail "a report in spite of that"
-    status_of 2 "$SEEP" report --until reload a.seep 2>err
-    one_line <(grep -v warning err) '^seep: --until reload: there are 100 of that name: reload#1 to reload#100$'
-    status_of 2 "$SEEP" report --since 50 --until 50 a.seep 2>err
-    one_line <(grep -v warning err) '^seep: --until 50: this mark is not behind that of --since$'
+    refused '^seep: --since nothing: no such mark; there are 100: reload#1, reload#2, .*, …, reload#100$' --since nothing
+    refused '^seep: --until reload: there are 100 of that name: reload#1 to reload#100$' --until reload
+    refused '^seep: --until 50: this mark is not behind that of --since$' --since 50 --until 50
     made over-time
-    status_of 2 "$SEEP" report --since 1 a.seep 2>err
-    one_line <(grep -v warning err) '^seep: --since 1: the trace has no marks$'
-    status_of 2 "$SEEP" report --older 5 a.seep 2>err
-    one_line <(grep -v warning err) '^seep: --older: not an age as 10s, 5m, 2h or 1d, '
-    status_of 2 "$SEEP" report --match '(' a.seep 2>err
-    one_line <(grep -v warning err) '^seep: --match: not a regular expression: \(: '
+    refused '^seep: --since 1: the trace has no marks$' --since 1
+    refused '^seep: --older: not an age as 10s, 5m, 2h or 1d, ' --older 5
+    refused '^seep: --match: not a regular expression: \(: ' --match '('
 }
 
 # Marks are 100 ms apart: what was allocated before the 51st, at 5 s, is 5 s old at the end of 10 s.

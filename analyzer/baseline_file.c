@@ -42,13 +42,17 @@ static void append_line(char **to, const char *line) {
     append(to, "\n");
 }
 
+static int refuse_first_line(const struct reading *r) {
+    return refuse(r, "no baseline: its first line must be \"seep baseline 1\"");
+}
+
 static int read_version(struct reading *r, const char *line) {
-    char *end;
-    if (strncmp(line, first_words, sizeof first_words - 1) != 0 || !isdigit((unsigned char)line[sizeof first_words - 1])) {
-        return refuse(r, "no baseline: its first line must be \"seep baseline 1\"");
+    char *end = NULL;
+    size_t n = sizeof first_words - 1;
+    if (strlen(line) <= n || strncmp(line, first_words, n) != 0 || !isdigit((unsigned char)line[n])) {
+        return refuse_first_line(r);
     }
-    unsigned long version = strtoul(line + sizeof first_words - 1, &end, 10);
-    if (version != FILE_VERSION || *end) {
+    if (strtoul(line + n, &end, 10) != FILE_VERSION || *end) {
         return refuse(r, "a baseline of another version; this seep knows 1");
     }
     r->has_version = true;
@@ -205,7 +209,7 @@ static int read_lines(struct reading *r, FILE *f) {
     }
     if (status == 0 && !r->has_version) {
         r->line = 1;
-        status = read_version(r, "");
+        status = refuse_first_line(r);
     }
     return status;
 }

@@ -132,17 +132,22 @@ static void put_trace(FILE *f, const char *name, const struct profile *p) {
     fputc('\n', f);
 }
 
-static double per(uint64_t n, double of) {
-    return of > 0 ? (double)n / of : 0;
+static void put_rate(FILE *f, uint64_t n, double of, bool is_bytes) {
+    char size[NUMBER_MAX];
+    double rate = of > 0 ? (double)n / of : 0;
+    if (is_bytes) {
+        fputs(format_size(estimate_round(rate), size), f);
+    } else {
+        fprintf(f, rate < 100 ? "%.2f" : "%.0f", rate);
+    }
 }
 
-static void put_rates(FILE *f, const struct diff *d, const struct diff_change *c) {
-    const struct profile *base = &d->base->profile, *now = &d->now->profile;
-    fprintf(f, "; per second %.6g and %.6g", per(c->base, (double)base->runtime_ns / 1e9),
-            per(c->now, (double)now->runtime_ns / 1e9));
-    if (base->n_marks && now->n_marks) {
-        fprintf(f, "; per mark %.6g and %.6g", per(c->base, (double)base->n_marks), per(c->now, (double)now->n_marks));
-    }
+/* "; per second 3.21M and 2.54M": before and now. */
+static void put_rates(FILE *f, const char *what, const struct diff_change *c, double base, double now, bool is_bytes) {
+    fprintf(f, "; per %s ", what);
+    put_rate(f, c->base, base, is_bytes);
+    fputs(" and ", f);
+    put_rate(f, c->now, now, is_bytes);
 }
 
 static void put_totals(FILE *f, const struct diff *d) {
@@ -156,13 +161,17 @@ static void put_totals(FILE *f, const struct diff *d) {
                 {DIFF_CALLS, "calls to allocation functions", false},
                 {DIFF_ALLOCATED_BYTES, "allocated in all", true},
                 {DIFF_TEMPORARY, "temporary allocations", false}};
+    const struct profile *base = &d->base->profile, *now = &d->now->profile;
     fputs("TOTALS\n", f);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct diff_change *c = &d->totals[rows[i].figure];
         fprintf(f, "%s: %s: ", rows[i].name, diff_verdict_name(c->verdict));
         put_change(f, c, "", rows[i].is_bytes);
         if (rows[i].figure != DIFF_PEAK_BYTES) {
-            put_rates(f, d, c);
+            put_rates(f, "second", c, (double)base->runtime_ns / 1e9, (double)now->runtime_ns / 1e9, rows[i].is_bytes);
+        }
+        if (rows[i].figure != DIFF_PEAK_BYTES && base->n_marks && now->n_marks) {
+            put_rates(f, "mark", c, (double)base->n_marks, (double)now->n_marks, rows[i].is_bytes);
         }
         fputc('\n', f);
     }

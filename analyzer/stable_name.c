@@ -264,6 +264,9 @@ const char *stable_name(const char *function, char buf[STABLE_NAME_MAX]) {
     struct rewriting r = {.start = bare.start, .at = bare.start, .end = bare.start + n, .out = &out, .n_open = &n_open};
     rewrite(&r);
     leave_blanks(&out);
+    if (buf[0] == '#') {
+        buf[0] = '?'; /* a line with a name is no comment */
+    }
     if (out.is_cut) {
         end_in_sum(function, &out);
     } else if (out.n == 0) {
@@ -322,7 +325,8 @@ const char *stable_module(const char *path, char buf[STABLE_NAME_MAX]) {
     }
     struct text out = text_over(buf, STABLE_NAME_MAX);
     for (size_t i = 0; i < n; i++) {
-        text_add_byte(&out, (unsigned char)base[i] < ' ' || base[i] == 0x7f || base[i] == ']' ? '?' : base[i]);
+        char c = base[i];
+        text_add_byte(&out, (unsigned char)c < ' ' || c == 0x7f ? '?' : c == '[' ? '(' : c == ']' ? ')' : c);
     }
     if (out.n == 0) {
         text_add(&out, "??");

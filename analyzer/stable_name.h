@@ -21,14 +21,14 @@ enum {
     STABLE_ARGUMENTS_MAX = 40, /* of template arguments that stay */
 };
 
-/* Write the stable name of a readable one. Control characters become '?', so that it is always one line. Returns buf, never empty. */
+/* Write the stable name of a readable one. Control characters, and a '#' at the beginning, become '?', so that it is always one line of any file. Returns buf, never empty. */
 const char *stable_name(const char *function, char buf[STABLE_NAME_MAX]);
 
 /* The last part of a stable name, without namespaces, classes and template arguments: debug information has no more of inlined functions that only
  * their own file sees. */
 const char *stable_name_last(const char *name, char buf[STABLE_NAME_MAX]);
 
-/* What a module is called: its file name up to the first number behind ".so", without " (deleted)": "libssl.so.3". */
+/* What a module is called: its file name up to the first number behind ".so", without " (deleted)": "libssl.so.3". Square brackets become round ones. */
 const char *stable_module(const char *path, char buf[STABLE_NAME_MAX]);
 
 #endif

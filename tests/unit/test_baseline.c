@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "baseline.h"
+#include "stable_name.h"
 #include "tap.h"
 
 enum { TEXT_MAX = 8192 };
@@ -165,6 +166,41 @@ static void check_update(void) {
     baseline_free(&b);
 }
 
+/* Names may be any bytes; what is written of them is read again as the same. */
+static void check_odd_names(void) {
+    static const char alphabet[] = "ab<> [](){}:,#&*~$=.\n\t\x01\xc3\xa4\xff";
+    unsigned n_wrong = 0, seed = 1;
+    for (unsigned round = 0; round < 400; round++) {
+        struct identity id = {0};
+        for (unsigned i = 0; i < 4; i++) {
+            char raw[64], name[STABLE_NAME_MAX];
+            unsigned n = 0, n_bytes = (seed = seed * 1103515245 + 12345) >> 16 & 31;
+            for (; n < n_bytes; n++) {
+                seed = seed * 1103515245 + 12345;
+                raw[n] = alphabet[(seed >> 16) % (sizeof alphabet - 1)];
+            }
+            raw[n] = '\0';
+            if (i == 3) {
+                id.module = string_pool_intern(&pool, stable_module(raw, name));
+            } else {
+                const char *kept = string_pool_intern(&pool, stable_name(raw, name));
+                identity_add(&id, kept, kept);
+            }
+        }
+        identity_set_key(&id, &pool);
+        struct baseline_entry entry = {.id = id, .limit = {.bytes = round, .blocks = 1}};
+        struct baseline written = {.entries = &entry, .n = 1}, got;
+        int status = baseline_write(&written, file) | baseline_read(&got, file, &pool);
+        bool is_right = status == 0 && got.n == 1 && got.entries[0].id.key == id.key && got.entries[0].limit.bytes == round;
+        n_wrong += !is_right;
+        if (!is_right && n_wrong < 5) {
+            printf("# %s\n", id.key);
+        }
+        baseline_free(&got);
+    }
+    tap_ok(n_wrong == 0, "names of any bytes are read as they were written");
+}
+
 static void check_exceeds(void) {
     struct baseline_figures limit = {.bytes = 10, .blocks = 2}, now = limit;
     now.has_growth = true;
@@ -188,6 +224,7 @@ int main(void) {
     check_damage();
     check_update();
     check_exceeds();
+    check_odd_names();
     unlink(file);
     unlink(message_file);
     tap_ok(rmdir(folder) == 0, "nothing is left behind");

@@ -338,3 +338,35 @@ case_nginx_twice() { # 120 s
     [ "$(jq '.sites | length' diff.json)" -gt 30 ] || fail "hardly any sites: $(jq '.sites | length' diff.json)"
     [ "$(jq -c '[.counts.new, .counts.gone]' diff.json)" = '[0,0]' ] || fail "$(jq -c .counts diff.json)"
 }
+
+# Runs of different length are told as they are, and by their marks.
+case_per_mark() {
+    cat >turns.c <<'C'
+#include "seep.h"
+#include <stdlib.h>
+__attribute__((noinline)) void turn(void) {
+    void *volatile p = malloc(1000);
+    seep_mark("turn");
+    (void)p;
+}
+int main(int argc, char **argv) {
+    for (int i = atoi(argv[argc - 1]); i > 0; i--)
+        turn();
+    return 0;
+}
+C
+    gcc -g -O1 "-I$ROOT/include" -o turns turns.c
+    recorded a ./turns 5
+    recorded b ./turns 15
+    recorded c ./turns 0
+    "$SEEP" diff --format json a.seep b.seep >diff.json
+    [ "$(jq -c '.totals.unreleased_bytes | [.base, .file, .verdict, .base_per_mark, .file_per_mark]' diff.json)" = '[5000,15000,"grew",1000,1000]' ] ||
+        fail "$(jq -c .totals.unreleased_bytes diff.json)"
+    "$SEEP" diff a.seep b.seep >out.txt
+    has out.txt '^unreleased: grew: \+10\.00K, from 5\.00K to 15\.00K; per second .* and .*; per mark 1000B and 1000B$'
+    has out.txt '^unreleased blocks: grew: \+10, from 5 to 15; .*; per mark 1\.00 and 1\.00$'
+    # Where one has none there is nothing to divide by.
+    "$SEEP" diff --format json a.seep c.seep >diff.json
+    [ "$(jq -c '.totals.calls | [.base, .file, .base_per_mark, .file_per_mark]' diff.json)" = '[5,0,null,null]' ] || fail "$(jq -c .totals.calls diff.json)"
+    has_not out.txt 'nan|inf'
+}

@@ -135,7 +135,7 @@ struct ring_request {
     uint64_t ns;         /* the answer: when, since the start of the trace */
     uint32_t number;     /* the answer: of the mark; 0 = the trace has all it can have */
     uint32_t name_bytes; /* up to RING_MARK_NAME_MAX */
-    uint32_t is_late;    /* the answer: 1 = a thread stood still inside a hook; what it had under way comes behind the mark */
+    uint32_t is_late; /* the answer: 1 = a thread stood still inside a hook; what it had under way comes behind the mark */
     char name[256];
 };
 

@@ -115,9 +115,10 @@ case_odd_names_in_json() {
 case_help_is_aligned() {
     "$SEEP" --help | sed -n '/^Commands/,/^$/s/^  \([a-z]*\) .*/&/p' >lines
     [ "$(wc -l <lines)" -ge 4 ] || fail "$(cat lines)"
-    for command in $(sed 's/^ *\([a-z]*\).*/\1/' lines); do
-        "$SEEP" help $command | grep -E '^ +(-., )?--.*  |^ {20,}' >>lines
-    done
+    sed 's/^ *\([a-z]*\).*/\1/' lines >commands
+    while IFS= read -r command; do
+        "$SEEP" help "$command" | grep -E '^ +(-., )?--.*  |^ {20,}' >>lines
+    done <commands
     while IFS= read -r line; do
         rest=${line:30}
         [[ ${line:29:1} = " " && $rest != " "* && $rest ]] || fail "not in column 30: $line"

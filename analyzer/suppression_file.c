@@ -309,6 +309,7 @@ static char *read_all(const char *path, size_t *n) {
         }
         ssize_t done = read(fd, bytes + *n, cap - *n);
         if (done == 0) {
+            bytes = xrealloc(bytes, *n, 1); /* so that tools see whoever reads past the end */
             break;
         }
         *n += done > 0 ? (size_t)done : 0;

@@ -12,6 +12,7 @@ int diff_main(int argc, char **argv);
 int info_main(int argc, char **argv);
 int suppress_main(int argc, char **argv);
 int mark_main(int argc, char **argv);
+int gate_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 
 #endif

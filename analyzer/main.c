@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"info", info_main, "FILE", "say what is in a trace, and what is missing from it"},
     {"suppress", suppress_main, "[-o OUT] FILE", "write rules that hide what is unreleased there"},
     {"mark", mark_main, "PID NAME", "mark a moment in the trace of a running process"},
+    {"gate", gate_main, "FILE…", "pass or fail by limits, for CI"},
     {"doctor", doctor_main, "PID | -- CMD…", "say what of a program will not be seen, and why"},
 };
 

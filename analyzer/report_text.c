@@ -278,7 +278,16 @@ static void put_where(FILE *f, const struct report *r, const struct section *sec
     }
 }
 
-static void put_site(FILE *f, const struct report *r, const struct section *section, const struct site *site) {
+static const struct section *section_of(enum site_order order) {
+    size_t i = 0;
+    while (i + 1 < N_SECTIONS && sections[i].order != order) {
+        i++;
+    }
+    return &sections[i];
+}
+
+void report_text_site(FILE *f, const struct report *r, enum site_order order, const struct site *site) {
+    const struct section *section = section_of(order);
     const struct sites *sites = r->sites[section->order];
     struct place leaf = site_main_leaf(sites, site, section->order);
     section->sentence(f, &site->cost, true);
@@ -297,13 +306,9 @@ static void put_site(FILE *f, const struct report *r, const struct section *sect
 }
 
 void report_text_where(FILE *f, const struct report *r, const struct site *site) {
-    enum site_order order = site->cost.unreleased_bytes ? SITE_BY_UNRELEASED : SITE_BY_CALLS;
-    for (size_t i = 0; i < N_SECTIONS; i++) {
-        if (sections[i].order == order) {
-            struct place leaf = site_main_leaf(r->sites[order], site, order);
-            put_where(f, r, &sections[i], site, &leaf);
-        }
-    }
+    const struct section *section = section_of(site->cost.unreleased_bytes ? SITE_BY_UNRELEASED : SITE_BY_CALLS);
+    struct place leaf = site_main_leaf(r->sites[section->order], site, section->order);
+    put_where(f, r, section, site, &leaf);
 }
 
 static void put_section(FILE *f, const struct report *r, const struct section *section) {
@@ -312,7 +317,7 @@ static void put_section(FILE *f, const struct report *r, const struct section *s
     size_t n = sites_rank(sites, section->order, ranked);
     fprintf(f, "%s\n", section->title);
     for (size_t i = 0; i < n && i < r->top; i++) {
-        put_site(f, r, section, ranked[i]);
+        report_text_site(f, r, section->order, ranked[i]);
     }
     fputc('\n', f);
     free(ranked);

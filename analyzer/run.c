@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "command_gate.h"
 #include "commands.h"
 #include "diag.h"
 #include "elf_check.h"
@@ -53,12 +54,17 @@ static const char help[] =
     "      --no-openssl            do not have OpenSSL say where it allocates and frees\n"
     "      --no-follow-exec        do not trace programs that the program runs (fork children are traced)\n"
     "      --unwinder NAME         reuse, cfi, libunwind, or verify: reuse compared with libunwind (reuse)\n"
+    "      --gate [OPTIONS] --     judge the trace as seep gate does, by all options up to the --; ends with the "
+    "program's\n"
+    "                              status, or where that is 0 with the gate's\n"
     "  -h, --help                  this\n"
     "\n"
     "To trace without seep run: LD_PRELOAD=…/libseep.so SEEP_OPTIONS=output=FILE COMMAND\n";
 
 struct run {
     struct run_options options;
+    struct gate_command gate;
+    bool has_gate;
     char **command;
     char shim[PATH_MAX];
     char trace[PATH_MAX];
@@ -84,19 +90,53 @@ static bool is_value(int option, const char *s) {
     }
 }
 
+/* What stands between --gate and -- is the gate's, what follows is the command. Returns 0, or -1 after a message. */
+static int read_gate(struct run *run, char **argv) {
+    int n = 1;
+    while (argv[n] && strcmp(argv[n], "--") != 0) {
+        n++;
+    }
+    if (!argv[n]) {
+        diag_error("run: --gate takes all options up to a --, and the command behind it; see seep run --help");
+        return -1;
+    }
+    run->command = argv + n + 1;
+    run->has_gate = true;
+    if (gate_command_read(&run->gate, n, argv) != 0) {
+        return -1;
+    }
+    if (run->gate.n_files || run->gate.is_help) {
+        diag_error("run: --gate: %s; see seep gate --help",
+                   run->gate.is_help ? "its options have their own help" : "only options stand before the --");
+        return -1;
+    }
+    return gate_command_check(&run->gate);
+}
+
 /* Returns -1 to go on, or the status to end with. */
 static int read_options(struct run *run, int argc, char **argv) {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},   {"ring", required_argument, NULL, 'r'},
-        {"sample", required_argument, NULL, 's'},   {"limit", required_argument, NULL, 'l'},
-        {"unwinder", required_argument, NULL, 'u'}, {"no-follow-exec", no_argument, NULL, 'n'},
-        {"seccomp", no_argument, NULL, 'c'},        {"no-openssl", no_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"ring", required_argument, NULL, 'r'},
+                                            {"sample", required_argument, NULL, 's'},
+                                            {"limit", required_argument, NULL, 'l'},
+                                            {"unwinder", required_argument, NULL, 'u'},
+                                            {"no-follow-exec", no_argument, NULL, 'n'},
+                                            {"seccomp", no_argument, NULL, 'c'},
+                                            {"no-openssl", no_argument, NULL, 'p'},
+                                            {"gate", no_argument, NULL, 'g'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     opterr = 0; /* our own words for it */
     for (int c; (c = getopt_long(argc, argv, "+:o:h", options, NULL)) != -1;) {
         if (c == 'h') {
             fputs(help, stdout);
             return SEEP_EXIT_DONE;
+        }
+        if (c == 'g') {
+            if (read_gate(run, argv + optind - 1) != 0) {
+                return SEEP_EXIT_USAGE;
+            }
+            break;
         }
         if (c == 'n' || c == 'c' || c == 'p') {
             *(c == 'n'   ? &run->options.is_alone
@@ -126,7 +166,7 @@ static int read_options(struct run *run, int argc, char **argv) {
     if (!run->options.output) {
         run->options.output = run_environment_option("output"); /* never freed: needed to the end */
     }
-    run->command = argv + optind;
+    run->command = run->has_gate ? run->command : argv + optind;
     if (!run->command[0]) {
         diag_error("run: which command? See seep run --help");
         return SEEP_EXIT_USAGE;
@@ -314,24 +354,24 @@ static size_t wait_for_recorder(const char *trace) {
     return 0;
 }
 
-/* Say on one line what became of the trace. */
-static void tell_trace(const char *trace) {
+/* Say on one line what became of the trace. Returns whether there is one. */
+static bool tell_trace(const char *trace) {
     if (run_environment_option("off")) {
         diag_error("no trace was written: SEEP_OPTIONS has \"off\"");
-        return;
+        return false;
     }
     if (!wait_for_trace(trace)) {
         diag_error(
             "no trace was written: %s did not appear; unless a line above says why, the program has dropped LD_PRELOAD or "
             "refuses new processes",
             trace);
-        return;
+        return false;
     }
     size_t n_alive = wait_for_recorder(trace);
     if (n_alive) {
         diag_error("recording goes on in %s with %zu process%s that live%s on; read it at any time with: seep report %s",
                    trace, n_alive, n_alive == 1 ? "" : "es", n_alive == 1 ? "s" : "", trace);
-        return;
+        return true;
     }
     struct profile p;
     int result = profile_load(&p, trace, NULL, NULL, NULL);
@@ -345,6 +385,7 @@ static void tell_trace(const char *trace) {
         print_summary(trace, &p);
     }
     profile_free(&p);
+    return result == 0;
 }
 
 /* End as the child did, so that the caller sees the same. */
@@ -363,22 +404,29 @@ static int end_like(int status) {
     return 128 + number;
 }
 
-int run_main(int argc, char **argv) {
-    struct run run = {0};
+/* Judge the trace. Returns the status to end with: the child's own failure comes first. */
+static int end_by_gate(struct run *run, bool has_trace, int status) {
+    static char *paths[1];
+    paths[0] = run->trace;
+    int verdict = has_trace ? gate_command_judge(&run->gate, paths, 1) : SEEP_EXIT_UNREADABLE;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? verdict : end_like(status);
+}
+
+static int run_command(struct run *run, int argc, char **argv) {
     int gate;
-    int status = read_options(&run, argc, argv);
+    int status = read_options(run, argc, argv);
     if (status < 0) {
-        status = check_command(&run);
+        status = check_command(run);
     }
     if (status >= 0) {
         return status;
     }
-    pid_t child = fork_child(&run, &gate);
+    pid_t child = fork_child(run, &gate);
     if (child < 0) {
         return SEEP_EXIT_USAGE;
     }
     bool is_ready =
-        run_trace_path(&run.options, run.command[0], child, run.trace) == 0 && run_check_trace_path(run.trace) == 0;
+        run_trace_path(&run->options, run->command[0], child, run->trace) == 0 && run_check_trace_path(run->trace) == 0;
     if (is_ready && write(gate, "", 1) != 1) {
         is_ready = false;
     }
@@ -388,6 +436,14 @@ int run_main(int argc, char **argv) {
         return SEEP_EXIT_USAGE;
     }
     fflush(stdout);
-    tell_trace(run.trace);
-    return end_like(wait_status_of(child));
+    bool has_trace = tell_trace(run->trace);
+    status = wait_status_of(child);
+    return run->has_gate ? end_by_gate(run, has_trace, status) : end_like(status);
+}
+
+int run_main(int argc, char **argv) {
+    struct run run = {0};
+    int status = run_command(&run, argc, argv);
+    gate_command_free(&run.gate);
+    return status;
 }

@@ -220,6 +220,7 @@ static void add_stack(struct building *b, uint32_t stack) {
     struct identity id;
     identify(b, &id, leaf, IDENTITY_KEY_NAMES);
     struct known_site *site = find_site(b, id.key);
+    b->set->keys[stack] = id.key;
     if (site->cost.calls == 0 || is_heavier(cost, profile_cost(p, site->stack))) {
         site->stack = stack;
         site->leaf = leaf;
@@ -238,7 +239,7 @@ void site_set_build(struct site_set *set, const struct analysis *a, const struct
                     struct string_pool *pool, const struct profile *other) {
     struct building b = {.set = set, .analysis = a, .rules = rules, .pool = pool, .other = other};
     const struct profile *p = &a->profile;
-    *set = (struct site_set){0};
+    *set = (struct site_set){.keys = xcalloc(p->n_stacks, sizeof *set->keys)};
     for (uint32_t i = 0; i < p->n_stacks; i++) {
         if (profile_cost(p, i)->calls) {
             add_stack(&b, i);
@@ -260,8 +261,14 @@ void site_set_build(struct site_set *set, const struct analysis *a, const struct
     free(b.functions);
 }
 
+const struct known_site *site_set_of(const struct site_set *set, uint32_t stack) {
+    struct known_site wanted = {.id.key = set->keys[stack]};
+    return wanted.id.key && set->n ? bsearch(&wanted, set->sites, set->n, sizeof *set->sites, by_key) : NULL;
+}
+
 void site_set_free(struct site_set *set) {
     free(set->sites);
+    free(set->keys);
     *set = (struct site_set){0};
 }
 

@@ -27,6 +27,7 @@ struct known_site {
 struct site_set {
     struct known_site *sites; /* by key */
     size_t n;
+    const char **keys; /* of each stack of the profile that of its site; NULL = it has no allocations */
 };
 
 /* Sum up what an analysis has.
@@ -37,6 +38,9 @@ struct site_set {
  * Memory   site_set_free(); pool, and the analysis as long as places are looked at */
 void site_set_build(struct site_set *set, const struct analysis *a, const struct blame_rules *rules,
                     struct string_pool *pool, const struct profile *other);
+/* The site of a stack that has allocations; NULL = it has none. */
+const struct known_site *site_set_of(const struct site_set *set, uint32_t stack);
+
 void site_set_free(struct site_set *set);
 
 /* identity_match() for sets. match: a->n places. */

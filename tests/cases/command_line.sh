@@ -10,7 +10,7 @@ usage() { # REGEX ARGUMENTS…: wrong usage: status 2, one line
 }
 
 case_help() {
-    for command in '' run report diff info doctor suppress; do
+    for command in '' run report diff gate info doctor suppress; do
         # shellcheck disable=SC2086
         status_of 0 "$SEEP" $command --help >out 2>err
         has out '^usage: seep'
@@ -59,7 +59,7 @@ case_every_option_is_in_the_manual() {
     manual=$ROOT/analyzer/seep.1
     [ -f "$manual" ] || fail "there is no manual"
     sed 's/\\-/-/g; s/\\f.//g' "$manual" >manual.txt
-    for command in '' run report diff info doctor; do
+    for command in '' run report diff gate info doctor; do
         # shellcheck disable=SC2086
         "$SEEP" $command --help | grep -oE -- '(^|[ ,])--[a-z][a-z-]+' | tr -d ' ,' | sort -u >options
         while read -r option; do

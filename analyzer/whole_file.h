@@ -1,0 +1,21 @@
+/* whole_file.h - files that are written whole or not at all. */
+#ifndef SEEP_WHOLE_FILE_H
+#define SEEP_WHOLE_FILE_H
+
+#include <stddef.h>
+
+#include "attributes.h"
+
+/* Replace a file: a new one beside it takes its name when all is written. An existing file keeps its mode; a symlink stays and what it leads to is
+ * replaced; what is no regular file (a device, a pipe) is written to.
+ * Returns  0, or a negative errno; the file is then as it was */
+MUST_CHECK int whole_file_replace(const char *path, const void *bytes, size_t n);
+
+/* Append to a file, which is made at need.
+ * Returns  0, or a negative errno; a regular file is then as long as it was */
+MUST_CHECK int whole_file_append(const char *path, const void *bytes, size_t n);
+
+/* Whether one of them has a chance: 0, or a negative errno. Nothing is written. */
+MUST_CHECK int whole_file_check(const char *path);
+
+#endif

@@ -193,7 +193,7 @@ lint: ## formatting, static analysis, exports, options against the manual
 install: all ## install below DESTDIR/PREFIX (/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/seep $(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/doc/seep
-	install -m 755 $(BUILD)/seep $(DESTDIR)$(PREFIX)/bin/seep
+	install -m 755 $(BUILD)/seep scripts/seep-gate $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/libseep.so $(BUILD)/seep-collect $(DESTDIR)$(PREFIX)/lib/seep/
 	install -m 644 include/seep.h $(DESTDIR)$(PREFIX)/include/seep.h
 	install -m 644 analyzer/seep.1 $(DESTDIR)$(PREFIX)/share/man/man1/seep.1

@@ -142,6 +142,12 @@ static void note_others(struct gate_verdict *v) {
                      gate_text_of("%s: %" PRIu64 ", and not judged", what, p->lost[i].count));
         }
     }
+    if (p->total.suppressed_blocks) {
+        add_fact(v, "suppressed", GATE_NOTED, gate_text_of("suppressed"),
+                 gate_text_of("%" PRIu64 " B", p->total.suppressed_bytes), gate_text_of("%s", ""),
+                 gate_text_of("suppressions hide %" PRIu64 " B in %" PRIu64 " blocks", p->total.suppressed_bytes,
+                              p->total.suppressed_blocks));
+    }
     if (p->sample_bytes) {
         add_fact(
             v, "sampled", GATE_NOTED, gate_text_of("sampled"), gate_text_of("%" PRIu64 " B", p->sample_bytes),

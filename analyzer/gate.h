@@ -138,6 +138,10 @@ size_t gate_n_failed(const struct gate_verdict *verdict);
 char *gate_culprit_text(const struct gate_check *check, const struct gate_culprit *culprit)
     __attribute__((returns_nonnull));
 
+/* Behind which mark it has left most, as part of a sentence; NULL where that is not known, or the check is of something else. The caller frees it. */
+char *gate_culprit_mark(const struct gate_verdict *verdict, const struct gate_check *check,
+                        const struct gate_culprit *culprit);
+
 /* What a culprit is called in every build (site_identity.h); NULL = that was not asked for. */
 const char *gate_culprit_key(const struct gate_verdict *verdict, const struct gate_check *check,
                              const struct gate_culprit *culprit);

@@ -107,6 +107,10 @@ char *gate_culprit_text(const struct gate_check *check, const struct gate_culpri
     return text;
 }
 
+char *gate_culprit_mark(const struct gate_verdict *v, const struct gate_check *check, const struct gate_culprit *culprit) {
+    return check->order == SITE_BY_UNRELEASED && !culprit->growth ? gate_marks_text(v, culprit->site) : NULL;
+}
+
 struct place gate_culprit_place(const struct gate_verdict *verdict, const struct gate_check *check,
                                 const struct gate_culprit *culprit) {
     return culprit->known ? culprit->known->blamed : site_main_blamed(&verdict->sites, culprit->site, check->order);

@@ -31,6 +31,10 @@ const char *gate_gap(const struct profile *p);
 /* The site of the report that has a stack; NULL = none. */
 const struct site *gate_site_with(const struct gate_verdict *v, uint32_t stack);
 
+/* "104 B of it stay from behind mark reload#3": where a site has left most; NULL where the trace has no marks, or nothing stays from behind one.
+ * Memory   the caller frees it */
+char *gate_marks_text(const struct gate_verdict *v, const struct site *site);
+
 /* The checks of their own files. */
 void gate_check_baseline(struct gate_verdict *v, const struct gate_options *o);
 void gate_check_growth(struct gate_verdict *v, const struct gate_limit *limit);

@@ -8,6 +8,7 @@
 #include "diag.h"
 #include "gate_place.h"
 #include "report_text.h"
+#include "safe_text.h"
 #include "whole_file.h"
 
 size_t gate_format_n_shown(const struct gate *gate, const struct gate_check *check, bool is_all) {
@@ -25,15 +26,20 @@ static char *take_text(FILE *f, char **text) {
 }
 
 char *gate_format_title(const struct gate_verdict *v, const struct gate_check *check, const struct gate_culprit *culprit) {
-    char *text = NULL, *what = gate_culprit_text(check, culprit);
+    char *text = NULL, *what = gate_culprit_text(check, culprit), *mark = gate_culprit_mark(v, check, culprit);
     size_t n;
     FILE *f = open_memstream(&text, &n);
     struct place place = gate_culprit_place(v, check, culprit);
     if (f) {
         gate_place_put_function(f, &place);
         fprintf(f, ": %s (%s)", what, check->message);
+        if (mark) {
+            fputs("; ", f);
+            safe_text_put(f, mark);
+        }
     }
     free(what);
+    free(mark);
     return take_text(f, &text);
 }
 

@@ -39,10 +39,16 @@ static void put_culprits(FILE *f, const struct gate *gate, const struct gate_ver
     for (size_t i = 0; i < gate_format_n_shown(gate, check, false); i++) {
         const struct gate_culprit *culprit = &check->culprits[i];
         struct place place = gate_culprit_place(v, check, culprit);
-        char *text = gate_culprit_text(check, culprit);
+        char *text = gate_culprit_text(check, culprit), *mark = gate_culprit_mark(v, check, culprit);
         put_place(f, &place);
         fprintf(f, ": %s\n", text);
+        if (mark) {
+            fputs("  ", f);
+            safe_text_put(f, mark);
+            fputc('\n', f);
+        }
         free(text);
+        free(mark);
         if (is_shown_before(gate, v, check, culprit->site)) {
             fputs("  (its stacks are above)\n\n", f);
         } else {

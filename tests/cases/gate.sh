@@ -55,7 +55,7 @@ case_certificate_reload() {
     has first '^reload_certificate at .*cert_reload\.c:[0-9]+: [0-9]+ B unreleased in [0-9]+ blocks$'
     alive=$(json books .SSL_CTX.alive)
     has out "^  OpenSSL objects: .*\b$alive SSL_CTX\b"
-    has out '^leak\.seep: gate FAILED, 1 of 3 checks$'
+    has out '^leak\.seep: gate FAILED, 1 of [0-9]+ checks$'
     has out '^unreleased bytes, total +[0-9]+ B +at most 8000 B +FAILED$'
     gate 0 --max-unreleased 8K fixed.seep
     [ "$(json fixed.books .SSL_CTX.alive)" = 0 ] || fail "the fixed one leaks"
@@ -411,7 +411,7 @@ case_baseline() {
     grep -v '^site_malloc ' base.a >base
     gate 1 --baseline base --new-sites-only a.seep
     has out '^site_malloc at .* unreleased in [0-9]+ blocks, new: site_malloc < '
-    has out 'gate FAILED, 1 of 3 checks$'
+    has out 'gate FAILED, 1 of [0-9]+ checks$'
     # What is no baseline is said, and what is not whole does not change one.
     echo nonsense >base
     gate 3 --baseline base a.seep

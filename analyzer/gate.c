@@ -8,7 +8,11 @@
 
 #include "coverage_judge.h"
 #include "diag.h"
+#include "file_lock.h"
 #include "gate_check.h"
+#include "recording.h"
+
+enum { RECORDER_WAIT_MS = 60000 };
 
 static double figure_of(enum gate_figure of, const struct cost *c) {
     switch (of) {
@@ -185,6 +189,13 @@ static bool has_growth_limit(const struct gate_options *o) {
     return i < o->n_limits;
 }
 
+/* A recorder whose processes have all ended is just finishing: without `seep run` nobody has waited for it. */
+static void wait_for_recorder(const char *path) {
+    if (!file_lock_wait(path, 0) && recording_count_alive(path) == 0) {
+        (void)file_lock_wait(path, RECORDER_WAIT_MS);
+    }
+}
+
 static void judge(struct gate_verdict *v, const struct gate_options *o) {
     if (o->baseline && baseline_read(&v->baseline, o->baseline, &v->pool) != 0) {
         v->status = SEEP_EXIT_UNREADABLE;
@@ -192,6 +203,7 @@ static void judge(struct gate_verdict *v, const struct gate_options *o) {
         diag_error("%s: no such baseline; --update-baseline makes one", o->baseline);
         v->status = SEEP_EXIT_USAGE;
     } else {
+        wait_for_recorder(v->path);
         v->status = analysis_open(&v->analysis, &o->analysis, v->path);
     }
     if (v->status != SEEP_EXIT_DONE) {

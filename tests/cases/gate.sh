@@ -440,3 +440,43 @@ case_baseline_growth() {
     gate 1 --baseline base c.seep
     has out '^the baseline limits growth, which cannot be judged: '
 }
+
+# Traces that are cut or flipped anywhere, read by a seep with sanitizers: a verdict, and nothing worse.
+case_damaged_traces() { # 240 s
+    [ -x "$BUILD/asan/seep" ] || fail "no build/asan/seep: make asan"
+    cat >flip.py <<'PY'
+import random, sys
+data, rng = open(sys.argv[1], "rb").read(), random.Random(int(sys.argv[3]))
+if rng.random() < 0.3:
+    data = data[:rng.randrange(len(data))]
+else:
+    data = bytearray(data)
+    for _ in range(rng.randrange(1, 9)):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+open(sys.argv[2], "wb").write(bytes(data))
+PY
+    for trace in small tree folded tagged sampled; do
+        for seed in $(seq 25); do
+            python3 flip.py "$ROOT/tests/fuzz/corpus/$trace.seep" bad.seep "$seed"
+            status=0
+            "$BUILD/asan/seep" gate --max-unreleased site:10 --max-growth 0 --max-temporary-ratio 1 --baseline base --update-baseline --junit j.xml \
+                --sarif s.json --markdown m.md --github bad.seep >out 2>err || status=$?
+            rm -f base
+            case $status in
+            0 | 1) jq -e '.runs[0].results' s.json >/dev/null || fail "$trace, seed $seed: no SARIF" ;;
+            3) ;;
+            *) fail "$trace, seed $seed: status $status: $(head -5 err)" ;;
+            esac
+            has_not err 'Sanitizer|runtime error'
+        done
+    done
+}
+
+# By LD_PRELOAD alone nobody has waited for the recorder: the gate does.
+case_right_after_the_end() {
+    for i in $(seq 10); do
+        LD_PRELOAD=$LIBSEEP SEEP_OPTIONS=output=$PWD/$i.seep "$TARGETS/random_threads" 1 20000 1 >/dev/null 2>&1
+        [ -s "$i.seep" ] || later 20 test -s "$i.seep"
+        gate 0 --max-unreleased 1G "$i.seep"
+    done
+}

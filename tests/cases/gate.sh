@@ -490,7 +490,7 @@ case_right_after_the_end() {
     kill -STOP "$collector"
     gone "$program" 20 || fail "the program did not end"
     background log "$SEEP" gate --max-unreleased 1G a.seep
-    sleep 0.5
+    sleep 4 # longer than a report waits
     kill -CONT "$collector"
     wait "$background_pid" || fail "status $?: $(cat log)"
     has log '^trace complete +yes +yes +passed$'

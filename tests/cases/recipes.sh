@@ -119,7 +119,7 @@ case_ctest() { # 120 s
     recipe "CTest" CMakeLists.txt
     prepare
     rm Makefile
-    cmake -DCMAKE_BUILD_TYPE=Debug -B build . >log 2>&1 && cmake --build build >>log 2>&1 || fail "$(tail -5 log)"
+    (cmake -DCMAKE_BUILD_TYPE=Debug -B build . && cmake --build build) >log 2>&1 || fail "$(tail -5 log)"
     command=$(sed -n 's/.*then: \(ctest .*\)/\1/p' CMakeLists.txt)
     (cd build && $command >log 2>&1) || fail "$(tail -5 build/log)"
     status=0

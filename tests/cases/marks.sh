@@ -92,8 +92,9 @@ case_ten_thousand() {
     python3 "$LIB/trace_read.py" a.seep >read.json || fail "trace_read.py: $?"
     own_marks -- many 10000 2500
     [ "$(n_marks a.seep)" = 10000 ] || fail "$(n_marks a.seep) marks, must be 10000"
-    "$SEEP" info a.seep >info.txt
-    has info.txt '^events +8 in 4 file blocks'
+    "$SEEP" info --format json a.seep >info.json
+    [ "$(json info.json .contents.event_blocks)" = 4 ] || fail "$(json info.json .contents.event_blocks) blocks of events"
+    [ "$(json info.json .contents.record_blocks)" -lt 100 ] || fail "$(json info.json .contents.record_blocks) blocks of records"
 }
 
 case_names() {

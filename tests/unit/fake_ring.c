@@ -193,6 +193,10 @@ void fake_undo(struct fake_thread *t, uint64_t address) {
     put(t, RING_UNDO, &address, 1);
 }
 
+void fake_mark(struct fake_thread *t, uint32_t place) {
+    put(t, RING_FORK | RING_MARK_BIT | (uint64_t)place << RING_ADDRESS_SHIFT, NULL, 0);
+}
+
 void fake_end_chunk(struct fake_thread *t) {
     t->n_words = RING_CHUNK_WORDS;
 }

@@ -55,6 +55,9 @@ void fake_alloc(struct fake_thread *t, uint64_t address, uint64_t size, uint32_t
 void fake_free(struct fake_thread *t, uint64_t address);
 void fake_undo(struct fake_thread *t, uint64_t address);
 
+/* place: 1 + the log unit of its name */
+void fake_mark(struct fake_thread *t, uint32_t place);
+
 /* End the chunk early. */
 void fake_end_chunk(struct fake_thread *t);
 

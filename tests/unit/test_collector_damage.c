@@ -16,7 +16,7 @@ static const struct fake_ring_sizes sizes = {.slots = 8, .log_units = 64, .nodes
 static struct fake_ring ring;
 static char trace[64];
 
-static void fill(void) {
+static void fill(bool has_marks) {
     struct fake_thread t[3];
     fake_ring_make(&ring, sizes, true);
     for (int i = 0; i < 3; i++) {
@@ -32,8 +32,12 @@ static void fill(void) {
     for (int i = 0; i < 5; i++) {
         fake_ring_log(&ring, RING_LOG_MODULE, &module, sizeof module);
     }
+    fake_ring_log(&ring, RING_LOG_MARK, "reload", 6);
     for (int i = 0; i < EVENTS; i++) {
         struct fake_thread *w = &t[rand() % 3];
+        if (has_marks && i % 500 == 0) {
+            fake_mark(w, i % 1000 ? 11 : (uint32_t)rand() % 70);
+        }
         uint64_t address = (uint64_t)(rand() % 3000) << (rand() % 10 == 0 ? 50 : 4);
         if (rand() % 2) {
             fake_alloc(w, address, (uint64_t)rand() % 6000, (uint32_t)rand() % 300);
@@ -49,7 +53,7 @@ static void scribble(void) {
         uint64_t value = (uint64_t)rand() << (rand() % 40);
         uint32_t small = (uint32_t)rand() % 40;
         struct ring_chunk *c = &ring.chunks[(uint32_t)rand() % sizes.chunks];
-        switch (rand() % 9) {
+        switch (rand() % 10) {
         case 0:
             c->next = rand() % 2 ? small : (uint32_t)value;
             break;
@@ -70,6 +74,9 @@ static void scribble(void) {
             break;
         case 6:
             ring.nodes[(uint32_t)rand() % 300] = (struct ring_node){.ip = value, .parent = (uint32_t)rand()};
+            break;
+        case 8:
+            memcpy((uint8_t *)ring.header + offsetof(struct ring_header, requests) + (uint32_t)rand() % 1200, &value, 8);
             break;
         case 7:
             ring.log[(uint32_t)rand() % (sizes.log_units * RING_LOG_UNIT_BYTES)] = (uint8_t)value;
@@ -96,7 +103,7 @@ static bool is_refused(size_t off, uint64_t value, size_t n) {
 }
 
 static void test_headers(void) {
-    fill();
+    fill(false);
     bool is_ok = is_refused(0, 'X', 1) && is_refused(offsetof(struct ring_header, version), RING_VERSION + 1, 4) &&
                  is_refused(offsetof(struct ring_header, file_bytes), UINT64_MAX, 8);
     static const size_t regions[] = {offsetof(struct ring_header, slots), offsetof(struct ring_header, log),
@@ -117,7 +124,7 @@ static void test_headers(void) {
 static char *collect_limited(rlim_t most_bytes, int *result) {
     struct rlimit before, limit;
     srand(1);
-    fill();
+    fill(false);
     getrlimit(RLIMIT_FSIZE, &before);
     limit = (struct rlimit){.rlim_cur = most_bytes, .rlim_max = before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &limit);
@@ -149,7 +156,7 @@ int main(void) {
     bool is_ended = true, is_readable = true;
     for (unsigned i = 0; i < ROUNDS; i++) {
         srand(i);
-        fill();
+        fill(true);
         scribble();
         is_ended = is_ended && collect_dead(&ring, trace) == 0;
         if (i % 8 == 0) {

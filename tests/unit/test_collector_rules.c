@@ -254,6 +254,34 @@ static void test_log(void) {
         "\"arguments\": [\"server\", \"-v\", \"\", \"x\"], \"type\": \"PROCESS\"}, {\"id\": 1, \"process\": 0");
 }
 
+static void mark_thrice(void) {
+    begin();
+    uint32_t node = fake_ring_node(&ring, 0, 0x401000);
+    fake_ring_log(&ring, RING_LOG_MARK, "reload", 6);
+    expect(node, 32, 2, 1, 0);
+    at(10);
+    fake_alloc(&one, 0x1000, 32, node);
+    at(20);
+    fake_mark(&one, 1);
+    at(30);
+    fake_free(&two, 0x1000);
+    at(40);
+    fake_mark(&one, 999); /* has no name there */
+    at(50);
+    fake_mark(&two, 0);
+    at(60);
+    fake_alloc(&one, 0x1000, 32, node);
+}
+
+static void test_marks(void) {
+    mark_thrice();
+    end("a mark stands among the events of all threads", "\"name\": \"reload\", \"first_event\": 1,");
+    mark_thrice();
+    end("one without a name as well", "\"name\": \"\", \"first_event\": 2,");
+    mark_thrice();
+    end("one whose name is nowhere is damage", "!{\"number\": 3,");
+}
+
 static void test_empty(void) {
     begin();
     atomic_store(&ring.header->exit_status, 3);
@@ -273,6 +301,7 @@ int main(void) {
     test_chunks();
     test_stacks();
     test_log();
+    test_marks();
     unlink(trace);
     return tap_end();
 }

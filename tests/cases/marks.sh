@@ -52,7 +52,9 @@ case_confined() {
 case_forks() {
     own_marks -- forks 30
     marked a.seep
-    [ "$(n_marks a.seep)" = 90 ] || fail "$(n_marks a.seep) marks, must be 90"
+    [ "$(n_marks a.seep)" = 150 ] || fail "$(n_marks a.seep) marks, must be 150"
+    "$SEEP" info --format json a.seep >info.json
+    [ "$(json info.json '[.marks[] | select(.name == "both")] | length')" = 60 ] || fail "a name is lost that parent and child use"
 }
 
 # Of what is not released, the report says behind which marks it was allocated; also where it is folded, and after a killed collector.
@@ -328,7 +330,10 @@ case_killed_while_asking() { # 120 s
         wait $killer
         end_steps
         "$SEEP" info --format json a.seep >info.json
-        [ $status = 0 ] || fail "mark $i: $(cat "mark.err$i")"
+        if [ $status != 0 ]; then # it was killed before that one asked
+            has "mark.err$i" 'its collector was killed; seep info or report of the trace starts another one$'
+            i=$((i - 1))
+        fi
         json info.json '.marks[].name' >names
         seq -f 'asked%g' "$i" >wanted
         same wanted names

@@ -147,10 +147,12 @@ static int forks(int n) {
     for (int i = 0; i < n; i++) {
         work(0);
         mark("parent");
+        seep_mark("both");
         pid_t pid = fork();
         if (pid == 0) {
             become_child((unsigned)i + 1);
             snprintf(name, sizeof name, "child%d", i + 1);
+            seep_mark("both");
             work(0);
             mark(name);
             work(0);

@@ -153,3 +153,32 @@ case_match_and_own() {
     "$SEEP" report --format json --own '*/nothing.so' a.seep >part 2>err
     [ "$(jq -c '[.totals.allocations, (.sites | length)]' part)" = '[0,0]' ] || fail "$(jq -c .totals part)"
 }
+
+# A real run: at each mark what the program says it has alive.
+case_of_a_program() {
+    BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$TARGETS/marks" own 100 >out 2>err || fail "$(cat err)"
+    "$SEEP" report --format json --min-bytes 5000 a.seep >part.report 2>err # its own blocks
+    awk '$1 == "own" { n = 0; for (i = 3; i <= NF; i++) n += $i; print n }' books >wanted
+    jq '.growth.total.bytes[]' part.report >got
+    same wanted got
+    [ "$(jq -c '[.growth.total.class, .growth.points[99].name]' part.report)" = '["bounded","own#100"]' ] || fail "$(jq -c .growth.total.class part.report)"
+}
+
+# A test of five leaks a block, and the tests are marked.
+case_of_python() {
+    cat >tests.py <<'END'
+import ctypes, sys
+libc = ctypes.CDLL(None)
+for i in range(100):
+    held = [bytearray(5000 + k) for k in range(50)]
+    if i % 5 == int(sys.argv[1]):
+        libc.malloc(777)
+    libc.seep_mark(b"test")
+END
+    "$SEEP" run -o b.seep -- "$PYTHON" tests.py 3 >out 2>err || fail "$(cat err)"
+    "$SEEP" report --format json b.seep >b.report 2>err
+    [ "$(jq -c '[.growth.sites[] | select(.class == "growing") | [(.bytes_per_unit / 155.4 * 100 | round), .last_bytes]]' b.report)" = '[[100,15540]]' ] ||
+        fail "$(jq -c '[.growth.sites[] | select(.class == "growing") | del(.bytes, .blocks)]' b.report)"
+    "$SEEP" run -o c.seep -- "$PYTHON" tests.py 9 >out 2>err || fail "$(cat err)"
+    has <("$SEEP" report c.seep 2>err) '^no site grows, over 100 marks$'
+}

@@ -3,6 +3,8 @@
 
 # shellcheck source=tests/lib/tls.sh
 . "$LIB/tls.sh"
+# shellcheck source=tests/lib/nginx.sh
+. "$LIB/nginx.sh"
 
 SCHEMAS=$ROOT/build/schemas
 SARIF_SCHEMA=$SCHEMAS/microsoft-jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json
@@ -494,4 +496,57 @@ case_right_after_the_end() {
     kill -CONT "$collector"
     wait "$background_pid" || fail "status $?: $(cat log)"
     has log '^trace complete +yes +yes +passed$'
+}
+# A server that forgets a context at each reload: the bytes of a reload, to 1 % of what it counts itself in a run without seep. One that does not: none.
+case_growth_of_reloads() { # 240 s
+    local own
+    make_certificate
+    BYTES=alive "$TARGETS/cert_reload" cert.pem key.pem 100 1 >books
+    # Half of the marks apart: the client's handshake is under way at any of them.
+    own=$(python3 -c 'import statistics, sys
+alive = [int(line) for line in open("alive")]
+half = len(alive) // 2
+print(round(statistics.median((b - a) / half for a, b in zip(alive, alive[half:]))))')
+    "$SEEP" run -o leak.seep -- "$TARGETS/cert_reload" cert.pem key.pem 100 1 >books 2>err
+    gate 1 --max-growth $((own * 99 / 100))/mark leak.seep
+    head -1 out >first
+    has first '^reload_certificate at .*cert_reload\.c:[0-9]+: grows by [0-9]+ B in [0-9]+ blocks'
+    has out '^  OpenSSL objects: 100 SSL_CTX\b'
+    gate 0 --max-growth $((own * 101 / 100))/mark leak.seep
+    "$SEEP" run -o fixed.seep -- "$TARGETS/cert_reload" cert.pem key.pem 100 1 fixed >books 2>err
+    gate 0 --max-growth 0/mark fixed.seep
+}
+
+# nginx, its configuration loaded 100 times under load, with a mark from outside behind each: nothing grows.
+case_growth_of_nginx() { # 300 s
+    local port loader wanted
+    make_certificate
+    mkdir html
+    echo '<p>hello</p>' >html/index.html
+    port=$(free_port)
+    make_nginx "$port" tls "daemon off; worker_processes 1; $([ "$(id -u)" != 0 ] || echo 'user root;')" 'keepalive_requests 10;'
+    background nginx.log "$SEEP" run -o trace.seep -- "${nginx[@]}"
+    wait_port "$port" "$background_pid"
+    timeout 200 wrk -t1 -c4 -d180s "https://127.0.0.1:$port/index.html" >wrk.log 2>&1 &
+    loader=$!
+    for _ in $(seq 100); do
+        wanted=$(($(nginx_workers) + 1))
+        "${nginx[@]}" -s reload 2>>reload.err
+        later 10 reached_workers "$wanted"
+        "$SEEP" mark "$(cat nginx.pid)" reload >>marks || fail "no mark"
+    done
+    kill -INT $loader
+    wait $loader || true
+    has wrk.log '[0-9]+ requests in'
+    kill -QUIT "$(cat nginx.pid)"
+    gone "$background_pid" 20 || fail "nginx does not end"
+    [ "$(wc -l <marks)" = 100 ] || fail "$(wc -l <marks) marks"
+    gate 0 --max-growth 0/mark trace.seep
+    report_json trace.seep >report.json 2>report.err
+    [ "$(json report.json .growth.sites_of_class.growing)" = 0 ] || fail "$(json report.json .growth.sites_of_class)"
+    [ "$(json report.json '.growth.points | length')" = 100 ] || fail "$(json report.json '.growth.points | length') points"
+}
+
+reached_workers() {
+    [ "$(nginx_workers)" -ge "$1" ]
 }

@@ -4,7 +4,11 @@
  * usage: cert_reload CERTIFICATE KEY RELOADS HANDSHAKES [fixed]
  *
  * CERTIFICATE, KEY: files in PEM. RELOADS: 0 to 100000, after the first load. HANDSHAKES: with each SSL_CTX, 0 to 1000. fixed: it frees the old
- * one. The client is a thread of the same process, which connects over 127.0.0.1. So RELOADS contexts stay alive, or none.
+ * one. The client is a thread of the same process, which connects over 127.0.0.1. So RELOADS contexts stay alive, or none. Behind each load and its
+ * handshakes stands a mark, "reload".
+ *
+ * With BYTES=FILE in the environment OpenSSL takes its memory from functions of this program, which count what is alive, as requested: a line for each
+ * mark. That is for a run without seep, which would see those functions.
  *
  * The books are of all objects of these types, also those that OpenSSL makes for itself: it calls an object's ex_data callbacks
  * when it makes and when it frees one (CRYPTO_get_ex_new_index(3)), so every object is counted by OpenSSL's own word. Written to stdout
@@ -14,8 +18,10 @@
  * An X509 has its ex_data made anew when something is decoded into it (crypto/x509/x_x509.c, ASN1_OP_D2I_PRE). All of this program
  * are decoded once after they are made: two calls for each. (SSL_CTX_use_certificate_chain_file would make one that is not.)
  */
+#include "../../include/seep.h"
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -51,6 +57,48 @@ static const char *certificate, *key;
 static SSL_CTX *server_context;
 static struct sockaddr_in address = {.sin_family = AF_INET};
 static long n_handshakes;
+
+/* ---- what OpenSSL has, in bytes ---- */
+
+enum { HEAD_BYTES = 16 };
+
+static _Atomic long alive_bytes;
+
+static void *count_malloc(size_t n, const char *file, int line) {
+    (void)file, (void)line;
+    char *block = n ? malloc(n + HEAD_BYTES) : NULL;
+    if (!block) {
+        return NULL;
+    }
+    memcpy(block, &n, sizeof n);
+    alive_bytes += (long)n;
+    return block + HEAD_BYTES;
+}
+
+static void count_free_block(void *pointer, const char *file, int line) {
+    (void)file, (void)line;
+    if (pointer) {
+        size_t n;
+        memcpy(&n, (char *)pointer - HEAD_BYTES, sizeof n);
+        alive_bytes -= (long)n;
+        free((char *)pointer - HEAD_BYTES);
+    }
+}
+
+static void *count_realloc(void *pointer, size_t n, const char *file, int line) {
+    void *block = n ? count_malloc(n, file, line) : NULL;
+    if (block && pointer) {
+        size_t before;
+        memcpy(&before, (char *)pointer - HEAD_BYTES, sizeof before);
+        memcpy(block, pointer, before < n ? before : n);
+    }
+    if (block || n == 0) {
+        count_free_block(pointer, file, line);
+    }
+    return block;
+}
+
+/* ---- ---- */
 
 static void die(const char *what) {
     perror(what);
@@ -181,6 +229,9 @@ int main(int argc, char **argv) {
     key = argv[2];
     long n_reloads = number(argv[3], 0, 100000), n_each = number(argv[4], 0, 1000);
     alarm(SECONDS_MAX);
+    FILE *bytes = getenv("BYTES") ? fopen(getenv("BYTES"), "w") : NULL;
+    must(!bytes || CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free_block) == 1,
+         "CRYPTO_set_mem_functions");
     for (long i = 0; i < N_TYPES; i++) {
         must(CRYPTO_get_ex_new_index(types[i].class_index, i, NULL, count_new, NULL, count_free) >= 0,
              "CRYPTO_get_ex_new_index");
@@ -198,10 +249,14 @@ int main(int argc, char **argv) {
             }
             talk(server_context, connection, 1);
         }
+        seep_mark("reload");
+        if (bytes) {
+            fprintf(bytes, "%ld\n", alive_bytes);
+        }
     }
     pthread_join(thread, NULL);
     free_context(server_context);
     close(fd);
     print_books();
-    return 0;
+    return bytes && fclose(bytes) != 0;
 }

@@ -127,6 +127,12 @@ case_slow_collector() { # 1800 s
     no_leftovers
 }
 
+case_pytest() { # 3600 s
+    # shellcheck source=/dev/null
+    . "$ROOT/tests/cases/recipes.sh"
+    pytest_runs 100
+}
+
 # 1,000 threads a second for 10 seconds.
 case_brief_threads() { # 300 s
     BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$TARGETS/brief_threads" 10000 1000 >grown 2>err || fail "exit status $?"

@@ -58,10 +58,8 @@ static int parse_option(struct options *o, int code, const char *value) {
     case 's':
         return parse_sort(value, &o->sort);
     case 't':
-        status = option_number("top", value, UINT32_MAX, &number);
-        o->top = (size_t)number;
         o->has_top = true;
-        return status;
+        return option_count("top", value, &o->top);
     case 'c':
         return option_number("threshold", value, 100, &o->threshold);
     case BASE_PID:

@@ -73,13 +73,6 @@ static int read_number(const char *option, const char *text, uint64_t max, uint6
     return status;
 }
 
-static int read_size(const char *option, const char *text, size_t *value) {
-    uint64_t number = *value;
-    int status = read_number(option, text, UINT32_MAX, &number);
-    *value = (size_t)number;
-    return status;
-}
-
 static int read_file(const char *option, const char *text, const char **path) {
     *path = text;
     if (!*text) {
@@ -123,9 +116,9 @@ static int read_option(struct gate_command *c, int code, const char *value) {
         c->is_github = true;
         return 0;
     case CODE_TOP:
-        return read_size("top", value, &c->options.top);
+        return option_count("top", value, &c->options.top);
     case CODE_STACKS:
-        return read_size("stacks", value, &c->options.stacks);
+        return option_count("stacks", value, &c->options.stacks);
     case 'h':
         c->is_help = true;
         return 0;

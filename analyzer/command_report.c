@@ -61,8 +61,6 @@ static int parse_group(const char *text, enum site_group *group) {
 }
 
 static int parse_option(struct options *o, int code, const char *value) {
-    unsigned long long number = 0;
-    int status = 0;
     switch (code) {
     case 'f':
         return option_format(value, &o->is_json);
@@ -72,14 +70,10 @@ static int parse_option(struct options *o, int code, const char *value) {
         o->has_group = true;
         return parse_group(value, &o->group);
     case 't':
-        status = option_number("top", value, UINT32_MAX, &number);
-        o->top = (size_t)number;
         o->has_top = true;
-        return status;
+        return option_count("top", value, &o->top);
     case 'k':
-        status = option_number("stacks", value, UINT32_MAX, &number);
-        o->stacks = (size_t)number;
-        return status;
+        return option_count("stacks", value, &o->stacks);
     case 'h':
         o->is_help = true;
         return 0;

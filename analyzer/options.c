@@ -29,6 +29,13 @@ int option_number(const char *option, const char *text, unsigned long long max, 
     return 0;
 }
 
+int option_count(const char *option, const char *text, size_t *value) {
+    unsigned long long number = 0;
+    int status = option_number(option, text, UINT32_MAX, &number);
+    *value = status == 0 ? (size_t)number : *value;
+    return status;
+}
+
 pid_t option_pid(const char *text) {
     char *end;
     long pid = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;

@@ -3,6 +3,7 @@
 #define SEEP_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,6 +17,9 @@ MUST_CHECK int option_number(const char *option, const char *text, unsigned long
 
 /* A process id, 0 if it is none. No message. */
 pid_t option_pid(const char *text);
+/* The same as a size_t, up to 2^32 - 1. */
+MUST_CHECK int option_count(const char *option, const char *text, size_t *value);
+
 /* Read an age: a number and one of s, m, h, d. Returns 0, or -1 after a message. */
 MUST_CHECK int option_age(const char *option, const char *text, uint64_t *ns);
 

@@ -519,27 +519,7 @@ print(round(statistics.median((b - a) / half for a, b in zip(alive, alive[half:]
 
 # nginx, its configuration loaded 100 times under load, with a mark from outside behind each: nothing grows.
 case_growth_of_nginx() { # 300 s
-    local port loader wanted
-    make_certificate
-    mkdir html
-    echo '<p>hello</p>' >html/index.html
-    port=$(free_port)
-    make_nginx "$port" tls "daemon off; worker_processes 1; $([ "$(id -u)" != 0 ] || echo 'user root;')" 'keepalive_requests 10;'
-    background nginx.log "$SEEP" run -o trace.seep -- "${nginx[@]}"
-    wait_port "$port" "$background_pid"
-    timeout 200 wrk -t1 -c4 -d180s "https://127.0.0.1:$port/index.html" >wrk.log 2>&1 &
-    loader=$!
-    for _ in $(seq 100); do
-        wanted=$(($(nginx_workers) + 1))
-        "${nginx[@]}" -s reload 2>>reload.err
-        later 10 reached_workers "$wanted"
-        "$SEEP" mark "$(cat nginx.pid)" reload >>marks || fail "no mark"
-    done
-    kill -INT $loader
-    wait $loader || true
-    has wrk.log '[0-9]+ requests in'
-    kill -QUIT "$(cat nginx.pid)"
-    gone "$background_pid" 20 || fail "nginx does not end"
+    nginx_reloaded 100 mark_reload
     [ "$(wc -l <marks)" = 100 ] || fail "$(wc -l <marks) marks"
     gate 0 --max-growth 0/mark trace.seep
     report_json trace.seep >report.json 2>report.err
@@ -547,6 +527,6 @@ case_growth_of_nginx() { # 300 s
     [ "$(json report.json '.growth.points | length')" = 100 ] || fail "$(json report.json '.growth.points | length') points"
 }
 
-reached_workers() {
-    [ "$(nginx_workers)" -ge "$1" ]
+mark_reload() {
+    "$SEEP" mark "$(cat nginx.pid)" reload >>marks || fail "no mark"
 }

@@ -112,37 +112,9 @@ case_radio_calls() { # 240 s
     python3 "$LIB/openssl_books.py" calls calls report.json || fail "the report is wrong"
 }
 
-# reload TIMES: by nginx's own command, each when the one before has brought a worker.
-reload() {
-    local wanted
-    for _ in $(seq "$1"); do
-        wanted=$(($(nginx_workers) + 1))
-        "${nginx[@]}" -s reload 2>>reload.err
-        for _ in $(seq 400); do
-            [ "$(nginx_workers)" -lt "$wanted" ] || continue 2
-            sleep 0.025
-        done
-        fail "no worker after a reload"
-    done
-}
-
 # nginx frees the SSL_CTX of each configuration that it leaves: none may stand among the leaks.
 case_nginx_reloads() { # 240 s
-    make_certificate
-    mkdir html
-    echo '<p>hello</p>' >html/index.html
-    port=$(free_port)
-    make_nginx "$port" tls "daemon off; worker_processes 1; $([ "$(id -u)" != 0 ] || echo 'user root;')" 'keepalive_requests 10;'
-    background nginx.log "$SEEP" run -o trace.seep -- "${nginx[@]}"
-    wait_port "$port" "$background_pid"
-    timeout 100 wrk -t1 -c4 -d90s "https://127.0.0.1:$port/index.html" >wrk.log 2>&1 &
-    loader=$!
-    reload 100
-    kill -INT $loader
-    wait $loader || true
-    has wrk.log '[0-9]+ requests in'
-    kill -QUIT "$(cat nginx.pid)"
-    gone "$background_pid" 20 || fail "nginx does not end"
+    nginx_reloaded 100 true
     report_json trace.seep >report.json 2>report.err
     [ "$(json report.json .trace.complete)" = true ] || fail "the trace is not complete"
     # One for each configuration, all freed but the last at most; a worker that ends has some of its master's, which it never frees.

@@ -13,7 +13,8 @@
  *
  *   Python   getattr(ctypes.CDLL(None), "seep_mark", lambda name: None)(b"reload")
  *   Rust     dlsym(RTLD_DEFAULT, "seep_mark") as Option<extern "C" fn(*const c_char)>
- *   Java     Linker.nativeLinker().defaultLookup().find("seep_mark"), of type FunctionDescriptor.ofVoid(ADDRESS)
+ *   Java     dlsym(NULL, "seep_mark"), itself found by Linker.nativeLinker().defaultLookup(), which does not know libraries that were preloaded; of type
+ *            FunctionDescriptor.ofVoid(ADDRESS) (Java 22 and later; before, JNI)
  */
 #ifndef SEEP_H
 #define SEEP_H

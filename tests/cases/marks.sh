@@ -376,6 +376,34 @@ case_header_in_a_library() {
     with gcc program.c -fno-pie -no-pie -L. -llibrary "-Wl,-rpath,$PWD"
 }
 
+# three_marks COMMAND…: it runs alone as well, and marks three times.
+three_marks() {
+    timeout 60 "$@" >alone 2>err || fail "it does not run alone: $(cat err)"
+    rm -f a.seep
+    timeout 100 "$SEEP" run -o a.seep -- "$@" >out 2>err || fail "exit status $?: $(cat err)"
+    same out alone
+    "$SEEP" info a.seep >info.txt
+    has info.txt '^mark +3 reload#3, [0-9.]+ s$'
+    [ "$(n_marks a.seep)" = 3 ] || fail "$(n_marks a.seep) marks"
+}
+
+case_rust() {
+    rustc -O -o mark_from_rust "$ROOT/tests/targets/mark_from_rust.rs" 2>rustc.log || fail "$(cat rustc.log)"
+    three_marks ./mark_from_rust
+}
+
+case_java() { # 240 s
+    local java version
+    for java in /usr/lib/jvm/*/bin/java; do
+        version=$("$java" -version 2>&1 | sed -n '1s/.*"\([0-9]*\).*/\1/p')
+        if [ "${version:-0}" -ge 22 ]; then
+            three_marks "$java" --enable-native-access=ALL-UNNAMED "$ROOT/tests/targets/MarkFromJava.java"
+            return
+        fi
+    done
+    skip "no Java 22 or later is installed"
+}
+
 case_python() {
     local call='import ctypes; getattr(ctypes.CDLL(None), "seep_mark", lambda name: None)(b"reload")'
     "$PYTHON" -S -c "$call" || fail "it does not run alone"

@@ -1,5 +1,5 @@
 # nginx.sh - what cases with nginx share: its configuration, the command for it, many reloads. Needs tls.sh.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # make_nginx PORT plain|tls MAIN [SERVER]: write nginx.conf, for pages in html; lines of MAIN stand outside all blocks, those of SERVER
 # within the server. Sets the array nginx: its command. With tls it takes cert.pem and key.pem.

@@ -19,15 +19,10 @@ struct builtin_rule {
 
 static const struct builtin_rule builtin_rules[] = {
     /* ld.so */
-    {"ld.so: what describes a library, for as long as it is loaded",
-     "_dl_new_object|_dl_check_map_versions|_dl_map_object_deps|fillin_rpath|decompose_rpath|expand_dynamic_string_token",
-     LD_SO, ""},
-    {"ld.so: the file name of a library, for as long as it is loaded", "strdup", LD_SO, "fun:_dl_map_object obj:" LD_SO},
-    {"ld.so: the same, as its cache has it", "strdup", LD_SO, "fun:_dl_load_cache_lookup obj:" LD_SO},
-    {"ld.so: tables of all libraries, replaced by larger ones when there are more",
-     "_dl_find_object_update|add_to_global_resize|resize_scopes|dl_open_worker_begin|do_lookup_x", LD_SO, ""},
-    {"pthread: the dtv of a thread (where it finds its thread-local variables) is kept with its stack, for the next thread",
-     "allocate_dtv", LD_SO, "fun:_dl_allocate_tls obj:" LD_SO "\nfun:pthread_create* obj:*/lib*.so.*"},
+    {"ld.so: what it keeps of libraries while they are loaded, and of threads: their dtv (where a thread finds its "
+     "thread-local variables) stays with the stack, "
+     "for the next thread",
+     NULL, LD_SO, ""},
     /* libc */
     {"libc: what nsswitch.conf says, read at the first look-up of a user, host or the like",
      "__nss_module_allocate|__nss_action_allocate|global_state_allocate", LIBC, ""},
@@ -48,8 +43,7 @@ static const struct builtin_rule builtin_rules[] = {
     {"libc: the name of the time zone", "strdup", LIBC, "fun:tzset_internal obj:" LIBC},
     {"libc: functions that atexit() was given, where they are more than 32", "__new_exitfn", LIBC, ""},
     /* C++ */
-    {"libstdc++: 72704 bytes to throw std::bad_alloc from, allocated before main", NULL, "*/libstdc++.so.*",
-     "fun:call_init obj:" LD_SO},
+    {"libstdc++: 72704 bytes to throw std::bad_alloc from, allocated before main", NULL, "*/libstdc++.so.*", "obj:" LD_SO},
     {"libstdc++, linked statically: the same", "_GLOBAL__sub_I_eh_alloc.cc", "*", ""},
     /* OpenSSL */
     {"OpenSSL: what it sets up once, and frees only in a process that ends by exit()", NULL, "*/libcrypto.so.*",
@@ -60,8 +54,8 @@ static const struct builtin_rule builtin_rules[] = {
      "...\nfun:init_globals() obj:*/libjvm.so"},
     {"JVM: the same, earlier", NULL, "*/libjvm.so", "...\nfun:vm_init_globals() obj:*/libjvm.so"},
     {"JVM: its global objects", NULL, "*/libjvm.so", "...\nfun:_GLOBAL__sub_I_* obj:*/libjvm.so"},
-    {"JVM: tables of file descriptors of its network library, allocated when that is loaded", "init", "*/libnet.so",
-     "fun:call_init obj:" LD_SO},
+    {"JVM: tables of file descriptors of its network library, allocated when that is loaded", NULL, "*/libnet.so",
+     "obj:" LD_SO},
 };
 
 enum { N_BUILTIN_RULES = sizeof builtin_rules / sizeof builtin_rules[0] };

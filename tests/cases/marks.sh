@@ -395,6 +395,7 @@ case_rust() {
 case_java() { # 240 s
     local java version
     for java in /usr/lib/jvm/*/bin/java; do
+        [ -x "$java" ] || continue
         version=$("$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
         if [ "${version:-0}" -ge 22 ]; then
             three_marks "$java" --enable-native-access=ALL-UNNAMED "$ROOT/tests/targets/MarkFromJava.java"

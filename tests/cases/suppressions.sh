@@ -240,8 +240,8 @@ case_own_blocks_are_not_hidden_by_builtin_rules() {
             fail "$function: must have $bytes bytes"
     done <books
     [ "$(json report.json '[.sites[] | select(.module | endswith("system_names")) | .suppressed_bytes] | add')" = 0 ] || fail "own blocks are hidden"
-    # These rules did hide something: libc's buffer for getpwnam() and the thread's dtv.
-    [ "$(json report.json '[.suppressions.rules[] | select(.builtin and (.text | test("getpwnam|allocate_dtv"))) | .bytes > 0] | length')" = 2 ] ||
+    # These rules did hide something: libc's buffer for getpwnam() and the thread's dtv. (Without debug files the functions of ld.so have no names.)
+    [ "$(json report.json '[.suppressions.rules[] | select(.builtin and (.text | test("getpwnam|^ld.so"))) | .bytes > 0] | length')" = 2 ] ||
         fail "$(json report.json .suppressions)"
 }
 
@@ -255,7 +255,7 @@ case_builtin_rules() {
     "$SEEP" report --print-suppressions >builtin.supp
     "$SEEP" report --no-builtin-suppressions --suppressions builtin.supp a.seep 2>/dev/null |
         sed 's/^\(suppressed leaks: [^ ]*\)$/\1 (72.70K of it by built-in rules)/' | same on.txt /dev/stdin
-    awk '/^#/ { why = 1 } /^{/ { if (!why) exit 1; n++ } /^$/ { why = 0 } END { exit n < 20 }' builtin.supp || fail "a rule without a reason"
+    awk '/^#/ { why = 1 } /^{/ { if (!why) exit 1; n++ } /^$/ { why = 0 } END { exit n < 15 }' builtin.supp || fail "a rule without a reason"
     # In JSON unreleased_* have what is only told.
     "$SEEP" report --format json a.seep >told.json
     "$SEEP" report --format json --no-builtin-suppressions a.seep >off.json

@@ -1,5 +1,6 @@
 // mark_from_rust.rs - three marks, as include/seep.h says that Rust sets them.
-use std::ffi::{c_char, c_void, CString};
+use std::ffi::CString;
+use std::os::raw::{c_char, c_void};
 
 extern "C" {
     fn dlsym(handle: *const c_void, name: *const c_char) -> *const c_void;

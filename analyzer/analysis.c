@@ -48,6 +48,12 @@ int analysis_option(struct analysis_options *o, int code, const char *value) {
     case ANALYSIS_UNTIL:
         o->selection.until = value;
         return 0;
+    case ANALYSIS_ALIVE_AT:
+        o->selection.alive_at = value;
+        return 0;
+    case ANALYSIS_THREAD:
+        o->selection.thread = value;
+        return 0;
     case ANALYSIS_OLDER:
         return selection_set_older(&o->selection, value);
     case ANALYSIS_MIN_BYTES:
@@ -82,11 +88,16 @@ static bool has_process(const struct profile *profile, uint32_t pid) {
 
 int analysis_open(struct analysis *a, const struct analysis_options *o, const char *path) {
     struct progress progress;
+    struct profile_wanted wanted = {.pid = o->pid};
+    bool is_unreadable;
     *a = (struct analysis){0};
+    if (selection_want(&o->selection, path, &wanted, &is_unreadable) != 0) {
+        return is_unreadable ? SEEP_EXIT_UNREADABLE : SEEP_EXIT_USAGE;
+    }
     progress_start(&progress);
-    struct profile_wanted wanted = {.pid = o->pid, .infos = selection_is_part(&o->selection)};
     bool is_loaded = profile_load(&a->profile, path, &wanted, progress_update, &progress) == 0;
     progress_end(&progress);
+    selection_wanted_free(&wanted);
     if (!is_loaded) {
         return SEEP_EXIT_UNREADABLE;
     }

@@ -39,6 +39,8 @@ enum analysis_code { /* what getopt_long() returns for them */
                      ANALYSIS_NO_BUILTIN,
                      ANALYSIS_SINCE,
                      ANALYSIS_UNTIL,
+                     ANALYSIS_ALIVE_AT,
+                     ANALYSIS_THREAD,
                      ANALYSIS_OLDER,
                      ANALYSIS_MIN_BYTES,
                      ANALYSIS_MATCH,
@@ -55,6 +57,7 @@ enum analysis_code { /* what getopt_long() returns for them */
         {"builtin-suppressions", no_argument, NULL, ANALYSIS_BUILTIN},                                                     \
         {"no-builtin-suppressions", no_argument, NULL, ANALYSIS_NO_BUILTIN},                                               \
         {"since", required_argument, NULL, ANALYSIS_SINCE}, {"until", required_argument, NULL, ANALYSIS_UNTIL},            \
+        {"alive-at", required_argument, NULL, ANALYSIS_ALIVE_AT}, {"thread", required_argument, NULL, ANALYSIS_THREAD},    \
         {"older", required_argument, NULL, ANALYSIS_OLDER}, {"min-bytes", required_argument, NULL, ANALYSIS_MIN_BYTES},    \
         {"match", required_argument, NULL, ANALYSIS_MATCH}, {"own", required_argument, NULL, ANALYSIS_OWN},
 
@@ -63,15 +66,15 @@ enum analysis_code { /* what getopt_long() returns for them */
     "      --wrapper NAME          pass over this function, it allocates for its callers; * and ?; may be repeated\n"      \
     "      --owner-skip MODULE     pass over this library (libpool.so*), likewise; may be repeated\n"                      \
     "      --pid PID               only this process, with all programs that it ran by exec\n"                             \
-    "      --since MARK, --until MARK\n"                                                                                   \
-    "                              only what was allocated behind, before that mark: its name, NAME#2, or its number\n"    \
+    "      --thread NAME           only what threads of that name (* and ?) or number allocated\n"                         \
+    "      --since MARK, --until MARK, --alive-at MARK\n"                                                                  \
+    "                              only what was allocated behind, before, is alive at it: its name, NAME#2, or number\n"  \
     "      --older AGE             only blocks that are certainly so old at the end: 10s, 5m, 2h, 1d\n"                    \
     "      --min-bytes N           only blocks of that size or larger\n"                                                   \
     "      --match REGEX           only stacks with a frame whose function, file or module matches\n"                      \
     "      --own GLOB              only what is owned by this module or source file; may be repeated\n"                    \
     "      --sysroot DIR           look for the program and its libraries below DIR, the root that they had\n"             \
-    "      --debug-dir DIR[:DIR…]\n"                                                                                     \
-    "                              look there for files and debug files, by their build-id; may be repeated\n"             \
+    "      --debug-dir DIR[:DIR…]  look there for files and debug files, by their build-id; may be repeated\n"           \
     "      --suppressions FILE     hide the leaks that its rules name, LeakSanitizer's or valgrind's; may be repeated\n"   \
     "      --builtin-suppressions, --no-builtin-suppressions\n"                                                            \
     "                              hide, or do not, what systems are known to keep for the life of a process\n"

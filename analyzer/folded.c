@@ -142,6 +142,9 @@ static void apply_info(struct replay *r, const struct folded_info *info, bool is
     to->left = is_over ? info->live : 0;
     to->live_at_peak = at_peak;
     to->last_event = event + 1; /* behind the last event, which may be the peak */
+    if (r->by_thread.is_chosen) {
+        by_thread_fold(&r->by_thread.infos[info->id], info->calls, info->live, at_peak);
+    }
     r->live_bytes += to->live * to->size_bytes;
     r->peak_bytes += at_peak * to->size_bytes;
 }

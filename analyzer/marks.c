@@ -93,20 +93,6 @@ static const struct mark *find_named(const struct profile *p, const char *name, 
     return which || *n == 1 ? found : NULL;
 }
 
-/* For a message: text with what a terminal must not see replaced.
- * Memory   the caller frees it */
-static char *safe(const char *text) {
-    char *out = NULL;
-    size_t n;
-    FILE *f = open_memstream(&out, &n);
-    if (!f) {
-        return xstrndup("?", 1);
-    }
-    safe_text_put(f, text);
-    fclose(f);
-    return out;
-}
-
 static char *list_marks(const struct profile *p) {
     char *out = NULL;
     size_t n;
@@ -139,7 +125,7 @@ const struct mark *mark_find(const struct profile *p, const char *option, const 
     if (mark) {
         return mark;
     }
-    char *asked = safe(text), *list = list_marks(p);
+    char *asked = safe_text_copy(text), *list = list_marks(p);
     if (p->n_marks == 0) {
         diag_error("--%s %s: the trace has no marks", option, asked);
     } else if (n > 1) {

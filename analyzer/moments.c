@@ -6,10 +6,32 @@
 #include "diag.h"
 #include "records.h"
 
-void moments_init(struct moments *m) {
-    *m = (struct moments){0};
+void moments_init(struct moments *m, uint64_t alive_at) {
+    *m = (struct moments){.alive_at = alive_at};
     series_init(&m->marks, SERIES_MARKS);
     series_init(&m->time, SERIES_TIME);
+}
+
+static void note_then(struct moments *m, const struct replay *r) {
+    m->then = xrealloc(m->then, r->n_infos, sizeof *m->then);
+    m->n_then = r->n_infos;
+    for (size_t id = 0; id < r->n_infos; id++) {
+        const struct replay_info *info = &r->infos[id];
+        struct moment_info then = {.alive = info->live, .kept = replay_unreleased(info)};
+        if (r->by_thread.is_chosen) {
+            const struct by_thread_info *part = &r->by_thread.infos[id];
+            uint64_t most = part->high < info->live ? part->high : info->live;
+            then.alive = part->low < most ? part->low : most;
+            then.alive = info->left ? 0 : then.alive; /* what is alive may be what another one left */
+            then.more = most - then.alive;
+            then.kept = part->high;
+        }
+        m->then[id] = then;
+    }
+}
+
+bool moments_knows_then(const struct moments *m) {
+    return m->then && m->alive_at > m->folded_mark;
 }
 
 /* Marks up to this number are here. */
@@ -23,6 +45,9 @@ static void reach_mark(struct moments *m, const struct replay *r, struct profile
         }
     }
     series_advance(&m->marks, r, number);
+    if (m->alive_at > m->last_mark && m->alive_at <= number) {
+        note_then(m, r);
+    }
     m->last_mark = number;
 }
 
@@ -40,7 +65,7 @@ static void begin(struct moments *m, const struct event_block *events, const str
     m->has_begun = true;
     if (p->n_folded) {
         uint64_t folded = mark_before(p, p->folded_to_ns);
-        m->last_mark = folded < events->mark ? folded : events->mark;
+        m->last_mark = m->folded_mark = folded < events->mark ? folded : events->mark;
         series_skip(&m->marks, m->last_mark);
         series_skip(&m->time, p->folded_to_ns);
     }
@@ -104,6 +129,9 @@ void moments_end_process(struct moments *m, const struct replay *r, struct profi
 }
 
 void moments_end(struct moments *m, const struct replay *r, struct profile *p) {
+    if (!m->has_begun && p->n_folded) {
+        m->folded_mark = mark_before(p, p->folded_to_ns);
+    }
     reach_mark(m, r, p, mark_before(p, UINT64_MAX));
     for (size_t i = 0; i < p->n_processes; i++) {
         if (p->processes[i].end_ns == 0 && profile_is_chosen(p, &p->processes[i])) {
@@ -123,5 +151,7 @@ void moments_finish(struct moments *m, struct profile *p, const uint32_t *same) 
 
 void moments_free(struct moments *m) {
     free(m->ranges);
+    free(m->then);
     m->ranges = NULL;
+    m->then = NULL;
 }

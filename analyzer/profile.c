@@ -31,7 +31,8 @@ struct load {
     struct profile *profile;
     profile_progress *progress;
     void *context;
-    bool has_index, keeps_infos;
+    struct profile_wanted wanted;
+    bool has_index;
 };
 
 /* ---- reading ---- */
@@ -48,6 +49,9 @@ static void begin_with_totals(struct load *load) {
 static void read_events(struct load *load, const struct trace_block *block) {
     struct profile *p = load->profile;
     struct event_block events;
+    if (load->wanted.no_events) {
+        return;
+    }
     begin_with_totals(load);
     const char *why = event_decoder_read(&load->decoder, block, p->n_threads, &events);
     if (why) {
@@ -100,26 +104,6 @@ static void read_blocks(struct load *load) {
 }
 
 /* ---- sums ---- */
-
-void cost_add(struct cost *to, const struct cost *cost) {
-    to->calls += cost->calls;
-    to->allocated_bytes += cost->allocated_bytes;
-    to->peak_bytes += cost->peak_bytes;
-    to->unreleased_bytes += cost->unreleased_bytes;
-    to->unreleased_blocks += cost->unreleased_blocks;
-    to->temporary += cost->temporary;
-    to->suppressed_bytes += cost->suppressed_bytes;
-    to->suppressed_blocks += cost->suppressed_blocks;
-    to->oldest_birth_ns = cost->oldest_birth_ns < to->oldest_birth_ns ? cost->oldest_birth_ns : to->oldest_birth_ns;
-}
-
-struct cost cost_whole(const struct cost *cost) {
-    struct cost whole = *cost;
-    whole.unreleased_bytes += cost->suppressed_bytes;
-    whole.unreleased_blocks += cost->suppressed_blocks;
-    whole.suppressed_bytes = whole.suppressed_blocks = 0;
-    return whole;
-}
 
 /* The frees, as the events have them. */
 static void count_frees(struct load *load) {
@@ -289,7 +273,6 @@ static void sum_up(struct load *load) {
     }
 }
 
-/* Hold what was read against the recorder's own count. */
 /* Events that the recorder could not write are counted by it; the holes that they left are not to be counted once more. */
 static void forget_unwritten(struct profile *p) {
     for (size_t i = 0; i < p->n_lost; i++) {
@@ -299,6 +282,7 @@ static void forget_unwritten(struct profile *p) {
     }
 }
 
+/* Hold what was read against the recorder's own count. */
 static void compare_with_end(struct load *load) {
     struct profile *p = load->profile;
     const struct recorded_end *end = &load->records.end;
@@ -363,7 +347,7 @@ static void finish(struct load *load) {
     coverage_judge(p, &load->replay);
     uint32_t *same = merge_stacks(load);
     sum_infos(load);
-    if (load->keeps_infos) {
+    if (load->wanted.infos) {
         kept_infos_build(p, &load->replay, &load->moments, &load->records);
     }
     moments_finish(&load->moments, p, same);
@@ -398,8 +382,8 @@ static void load_opened(struct load *load) {
     p->version_minor = load->reader.version_minor;
     load->reader.is_growing = p->is_recording;
     event_decoder_init(&load->decoder, load->reader.file_bytes);
-    replay_init(&load->replay);
-    moments_init(&load->moments);
+    replay_init(&load->replay, load->wanted.threads, load->wanted.n_threads);
+    moments_init(&load->moments, load->wanted.alive_at);
     records_init(&load->records, p);
     read_blocks(load);
     finish(load);
@@ -422,8 +406,8 @@ static void run_until_now(struct profile *p) {
 
 int profile_load(struct profile *profile, const char *path, const struct profile_wanted *wanted, profile_progress *progress,
                  void *context) {
-    struct load load = {
-        .profile = profile, .keeps_infos = wanted && wanted->infos, .progress = progress, .context = context};
+    const struct profile_wanted all = {0};
+    struct load load = {.profile = profile, .wanted = wanted ? *wanted : all, .progress = progress, .context = context};
     *profile = (struct profile){.path = xstrndup(path, strlen(path)), .pid = wanted ? wanted->pid : 0};
     resume_abandoned(path);
     profile->is_recording = recording_goes_on(path);

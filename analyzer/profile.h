@@ -145,8 +145,10 @@ struct profile_info {
     uint32_t process;
     uint64_t size_bytes;                                 /* as requested */
     uint64_t counted_bytes;                              /* what a block counts for: of a sampled trace more */
-    uint64_t calls, live_at_peak, unreleased, temporary; /* as recorded */
-    uint64_t birth_ns;                                   /* of the oldest unreleased one; UINT64_MAX = not known */
+    uint64_t calls, live_at_peak, unreleased, temporary; /* as recorded; of wanted threads, at a wanted mark */
+    uint64_t freed;
+    uint64_t more_calls, more_at_peak, more_unreleased; /* that may be of the wanted threads, or not */
+    uint64_t birth_ns;                                  /* of the oldest unreleased one; UINT64_MAX = not known */
 };
 
 struct note {
@@ -184,7 +186,9 @@ struct profile {
     struct note *notes;
     struct profile_info *kept_infos; /* by id; NULL unless wanted */
     size_t n_kept_infos;
-    char **files;              /* that tags refer to, by id; NULL = not known. See tag_file() */
+    bool is_alive_at_known; /* the wanted mark is not among folded events */
+    struct cost unsure;     /* calls, peak and unreleased_*: what may be of the selected threads beyond what is counted */
+    char **files;           /* that tags refer to, by id; NULL = not known. See tag_file() */
     struct freed_place *freed; /* in order of costs; see freed_of() */
     size_t n_processes, n_threads, n_modules, n_stacks, n_costs, n_lost, n_damage, n_marks, n_notes, n_files, n_freed;
     size_t n_infos;
@@ -241,8 +245,13 @@ static inline uint32_t profile_pid(const struct profile *p, uint32_t process) {
 
 /* What of a trace is wanted. */
 struct profile_wanted {
-    uint32_t pid; /* 0 = all processes, else only the events of those with that pid */
-    bool infos;   /* keep them */
+    uint32_t pid;   /* 0 = all processes, else only the events of those with that pid */
+    bool infos;     /* keep them */
+    bool no_events; /* only who and when: processes, threads, marks; all figures are 0 */
+    uint64_t
+        alive_at; /* kept infos: what is unreleased and freed is as it was at the mark of that number; 0 = at the end */
+    const uint8_t *threads; /* kept infos are of what these have allocated: by thread, whether it is one; NULL = all */
+    size_t n_threads;
 };
 
 /* Read a trace.

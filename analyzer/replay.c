@@ -8,13 +8,16 @@
 #include "sample_weight.h"
 #include "trace_format.h"
 
-void replay_init(struct replay *r) {
-    *r = (struct replay){0};
+void replay_init(struct replay *r, const uint8_t *is_chosen, size_t n_threads) {
+    *r = (struct replay){.by_thread = {.is_chosen = is_chosen, .n_threads = n_threads}};
     r->infos = xgrow(NULL, 0, &r->cap_infos, sizeof *r->infos);
     r->stack_of_info = xgrow(NULL, 0, &r->cap_stack_of_info, sizeof *r->stack_of_info);
     r->infos[0] = (struct replay_info){0};
     r->stack_of_info[0] = REPLAY_STACK_LOST;
     r->n_infos = 1;
+    if (is_chosen) {
+        by_thread_reserve(&r->by_thread, r->n_infos);
+    }
 }
 
 void replay_free(struct replay *r) {
@@ -26,6 +29,7 @@ void replay_free(struct replay *r) {
     free(r->process_of_stack);
     free(r->processes);
     free(r->threads);
+    by_thread_free(&r->by_thread);
     *r = (struct replay){0};
 }
 
@@ -59,6 +63,9 @@ static void define_infos(struct replay *r, const struct event_block *block) {
     size_t end = (size_t)block->first_info + block->n_infos;
     reserve_infos(r, end);
     r->n_infos = end;
+    if (r->by_thread.is_chosen) {
+        by_thread_reserve(&r->by_thread, end);
+    }
     if (r->sample_bytes) {
         define_sampled_sizes(r, block);
         return;
@@ -143,8 +150,11 @@ struct totals {
     uint64_t live_bytes, peak_bytes, peak_event;
 };
 
-/* Before an event changes an info. */
-ALWAYS_INLINE void touch(struct replay_info *info, const struct totals *t) {
+/* Before an event changes an info. part: what of it is told apart by threads, or NULL. */
+ALWAYS_INLINE void touch(struct replay_info *info, struct by_thread_info *part, const struct totals *t) {
+    if (part && info->last_event <= t->peak_event) {
+        by_thread_note_peak(part);
+    }
     info->live_at_peak = info->last_event <= t->peak_event ? info->live : info->live_at_peak;
     info->last_event = t->event;
 }
@@ -178,6 +188,10 @@ static COLD void free_inherited(struct replay *r, struct replay_process *of, uin
     of->live_bytes -= r->infos[id].size_bytes;
 }
 
+static struct by_thread_info *part_of(const struct replay *r, size_t info) {
+    return r->by_thread.is_chosen ? &r->by_thread.infos[info] : NULL;
+}
+
 static COLD struct totals undo_free(struct replay *r, struct totals t, struct replay_thread thread,
                                     struct replay_process *of) {
     if (thread.last_free == 0) {
@@ -193,15 +207,19 @@ static COLD struct totals undo_free(struct replay *r, struct totals t, struct re
         of->inherited_freed_bytes -= info->size_bytes;
         return t;
     }
-    touch(info, &t);
+    struct by_thread_info *part = part_of(r, thread.last_free);
+    touch(info, part, &t);
     info->temporary -= thread.was_temporary;
+    if (part) {
+        by_thread_note_undo(part, thread.was_temporary, (enum by_thread_whose)thread.whose);
+    }
     raise_live(info, &t);
     return t;
 }
 
-/* of: the process of the thread, NULL where there is only one. */
+/* of: the process of the thread, NULL where there is only one. parts: of all infos, NULL where threads are not told apart. */
 ALWAYS_INLINE void apply_run(struct replay *r, struct replay_thread *by, uint32_t process, struct replay_process *of,
-                             const uint32_t *tokens, uint32_t n) {
+                             struct by_thread_info *parts, bool is_chosen, const uint32_t *tokens, uint32_t n) {
     struct totals t = {
         .event = r->event, .live_bytes = r->live_bytes, .peak_bytes = r->peak_bytes, .peak_event = r->peak_event};
     struct replay_thread thread = *by;
@@ -231,16 +249,22 @@ ALWAYS_INLINE void apply_run(struct replay *r, struct replay_thread *by, uint32_
                 count_orphan(r, id);
                 continue;
             }
-            touch(info, &t);
+            touch(info, parts ? &parts[id] : NULL, &t);
             info->live--;
             info->temporary += is_temporary;
+            if (parts) {
+                thread.whose = (uint8_t)by_thread_note_free(&parts[id], is_temporary, is_chosen, replay_unreleased(info));
+            }
             t.live_bytes -= info->size_bytes;
             if (of) {
                 of->live_bytes -= info->size_bytes;
             }
         } else {
-            touch(info, &t);
+            touch(info, parts ? &parts[id] : NULL, &t);
             info->calls++;
+            if (parts) {
+                by_thread_note_alloc(&parts[id], is_chosen);
+            }
             thread.last_alloc = id;
             raise_live(info, &t);
             if (of) {
@@ -256,7 +280,7 @@ ALWAYS_INLINE void apply_run(struct replay *r, struct replay_thread *by, uint32_
 }
 
 static void apply_run_of_one(struct replay *r, struct replay_thread *by, const uint32_t *tokens, uint32_t n) {
-    apply_run(r, by, 0, NULL, tokens, n);
+    apply_run(r, by, 0, NULL, NULL, false, tokens, n);
 }
 
 static void apply_run_of_many(struct replay *r, struct replay_thread *by, uint32_t process, const uint32_t *tokens,
@@ -264,7 +288,18 @@ static void apply_run_of_many(struct replay *r, struct replay_thread *by, uint32
     if (r->processes[process].is_skipped) {
         r->event += n;
     } else {
-        apply_run(r, by, process, &r->processes[process], tokens, n);
+        apply_run(r, by, process, &r->processes[process], NULL, false, tokens, n);
+    }
+}
+
+/* Slower by a third, which is why it is not the only one. */
+static void apply_run_by_thread(struct replay *r, struct replay_thread *by, uint32_t process, bool is_chosen,
+                                const uint32_t *tokens, uint32_t n) {
+    struct replay_process *of = r->are_many ? &r->processes[process] : NULL;
+    if (of && of->is_skipped) {
+        r->event += n;
+    } else {
+        apply_run(r, by, process, of, r->by_thread.infos, is_chosen, tokens, n);
     }
 }
 
@@ -298,7 +333,10 @@ void replay_until(struct replay *r, const struct event_block *block, const struc
         struct replay_thread *by = &r->threads[run->thread];
         const uint32_t *tokens = block->tokens + r->at_event;
         uint32_t left = run->n_events - r->at_event_of_run, n = event - r->at_event < left ? event - r->at_event : left;
-        if (r->are_many) {
+        if (r->by_thread.is_chosen) {
+            bool is_chosen = by_thread_is_chosen(&r->by_thread, run->thread);
+            apply_run_by_thread(r, by, process_of_thread(profile, run->thread), is_chosen, tokens, n);
+        } else if (r->are_many) {
             apply_run_of_many(r, by, process_of_thread(profile, run->thread), tokens, n);
         } else {
             apply_run_of_one(r, by, tokens, n);
@@ -310,8 +348,9 @@ void replay_until(struct replay *r, const struct event_block *block, const struc
 }
 
 /* What it has not freed is not alive any more. */
-static void leave(struct replay *r, struct replay_info *info, const struct totals *t) {
-    touch(info, t);
+static void leave(struct replay *r, size_t id, const struct totals *t) {
+    struct replay_info *info = &r->infos[id];
+    touch(info, part_of(r, id), t);
     r->live_bytes -= info->live * info->size_bytes;
     info->left += info->live;
     info->live = 0;
@@ -322,7 +361,7 @@ void replay_end_process(struct replay *r, uint32_t process) {
                        .peak_event = r->peak_event}; /* behind the last event, which may be the peak */
     if (r->n_processes == 0 && process == 0) {       /* it has been alone so far */
         for (size_t id = 0; id < r->n_infos; id++) {
-            leave(r, &r->infos[id], &t);
+            leave(r, id, &t);
         }
     }
     if (process >= r->n_processes || r->processes[process].is_over) {
@@ -330,13 +369,13 @@ void replay_end_process(struct replay *r, uint32_t process) {
     }
     r->processes[process].is_over = true;
     for (uint32_t id = r->processes[process].first_info; id != 0; id = r->next_of_process[id]) {
-        leave(r, &r->infos[id], &t);
+        leave(r, id, &t);
     }
 }
 
 void replay_finish(struct replay *r) {
     struct totals t = {.event = r->event, .peak_event = r->peak_event};
     for (size_t id = 0; id < r->n_infos; id++) {
-        touch(&r->infos[id], &t);
+        touch(&r->infos[id], part_of(r, id), &t);
     }
 }

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "by_thread.h"
 #include "event_decoder.h"
 #include "profile.h"
 
@@ -53,6 +54,7 @@ struct replay_thread {
     uint32_t last_free;
     bool was_temporary; /* that free */
     bool was_inherited;
+    uint8_t whose; /* enum by_thread_whose: the block of that free */
 };
 
 struct replay {
@@ -70,6 +72,7 @@ struct replay {
     size_t n_processes, cap_processes;
     struct replay_thread *threads;
     size_t n_threads, cap_threads;
+    struct by_thread by_thread; /* its is_chosen is NULL unless wanted */
     size_t at_run; /* how far the block has been applied: so many runs, so many events of the next one, so many in all */
     uint32_t at_event_of_run, at_event;
     bool is_block_skipped, are_many; /* of the block */
@@ -79,8 +82,9 @@ struct replay {
     uint64_t n_unknown;   /* the same, where not even the info is known */
 };
 
-/* Memory  replay_free() */
-void replay_init(struct replay *r);
+/* is_chosen: by thread, for n of them, whether what it allocates is told apart; NULL = all is one. Used until replay_free()
+ * Memory  replay_free() */
+void replay_init(struct replay *r, const uint8_t *is_chosen, size_t n_threads);
 void replay_free(struct replay *r);
 
 /* Begin with a decoded block: what it defines. profile: the threads and processes that have been read; stacks: all so far. */

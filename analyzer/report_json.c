@@ -308,7 +308,7 @@ int report_json(FILE *f, const struct report *report) {
     json_array_end(j);
     report_openssl_json(j, report);
     report_growth_json(j, report);
-    selection_json(j, report->selection);
+    selection_json(j, report->selection, report->profile);
     report_suppressions_json(j, report->suppressions);
     json_object_end(j);
     free(ranked);

@@ -74,8 +74,10 @@
  *     text            the line, or the name of the block; file and line: where it stands, null for built-in ones
  *     used            it matches something unreleased, maybe something that a rule before it hides
  *     bytes, …        unreleased that it hides (or would); calls: of these stacks
- * selection   {since, until, older_seconds, min_bytes, match, own} what the report is limited to, as it was asked for; null where it was not, and null as a whole if it was
+ * selection   {since, until, older_seconds, min_bytes, match, own, alive_at, thread, thread_unsure} what the report is limited to, as it was asked for; null where it was not, and null as a whole if it was
  *             limited by none of them
+ *   thread_unsure     {allocations, peak_bytes, unreleased_bytes, unreleased_blocks} beyond the totals, what may be of these threads or of others: all 0 where that is certain;
+ *                     null without thread
  */
 #ifndef SEEP_REPORT_JSON_H
 #define SEEP_REPORT_JSON_H

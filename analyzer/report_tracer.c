@@ -210,7 +210,7 @@ void report_tracer(FILE *f, const struct report *report) {
     fprintf(f, ", trace format %" PRIu32 ".%" PRIu32 ", file of %s\n", p->version_major, p->version_minor,
             format_size(p->file_bytes, size));
     if (report->selection) {
-        selection_text(f, report->selection);
+        selection_text(f, report->selection, p);
     }
     fprintf(f, "events recorded: %" PRIu64 "\n", p->n_events);
     if (p->n_folded) {

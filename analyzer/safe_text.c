@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "diag.h"
 #include "function_name.h"
 
 /* Bytes of the printable character at s, 0 if there is none. Source: RFC 3629 section 4; C1 controls left out. */
@@ -45,6 +46,18 @@ void safe_text_put(FILE *f, const char *s) {
 /* A template's arguments follow its name; libiberty puts a blank between "operator<<" and them. */
 static bool opens_arguments(const char *start, const char *s) {
     return s > start && (function_is_name_byte(s[-1]) || (s[-1] == ' ' && s - start > 1 && s[-2] == '<'));
+}
+
+char *safe_text_copy(const char *s) {
+    char *out = NULL;
+    size_t n;
+    FILE *f = open_memstream(&out, &n);
+    if (!f) {
+        return xstrndup("?", 1);
+    }
+    safe_text_put(f, s);
+    fclose(f);
+    return out;
 }
 
 void safe_text_put_function(FILE *f, const char *name) {

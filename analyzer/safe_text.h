@@ -11,6 +11,10 @@
 /* Write s with each control character, and each byte that is not part of valid UTF-8, as '?'. */
 void safe_text_put(FILE *f, const char *s);
 
+/* The same as a string, for messages.
+ * Memory   the caller frees it */
+char *safe_text_copy(const char *s);
+
 /* The same for a function, with the arguments of C++ templates left out as heaptrack_print does:
  * "std::vector<int, std::allocator<int> >::push_back(int const&)" becomes "std::vector<>::push_back(int const&)". Angle
  * brackets that begin a name stay: Rust's "<alloc::string::String as core::clone::Clone>::clone" says nothing without. */

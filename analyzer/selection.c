@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "diag.h"
+#include "format_size.h"
 #include "marks.h"
 #include "options.h"
 #include "safe_text.h"
+#include "threads.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
@@ -50,13 +52,14 @@ void selection_options_free(struct selection_options *o) {
 }
 
 bool selection_is_part(const struct selection_options *o) {
-    return o->since || o->until || o->older || o->min_bytes || o->match || o->n_own;
+    return o->since || o->until || o->alive_at || o->thread || o->older || o->min_bytes || o->match || o->n_own;
 }
 
 /* ---- by marks, age and size ---- */
 
 struct bounds {
     uint64_t since, until; /* marks: behind since, before until */
+    uint64_t alive_at;     /* 0 = the end */
 };
 
 static bool is_old(const struct selection_options *o, const struct profile *p, uint64_t ns) {
@@ -76,7 +79,9 @@ static struct profile_info part_of_info(const struct selection_options *o, const
         part.unreleased = are_all ? info->unreleased : is_one && info->unreleased;
         part.calls = part.unreleased;
         part.live_at_peak = part.unreleased < info->live_at_peak ? part.unreleased : info->live_at_peak;
-        part.temporary = 0;
+        part.temporary = part.freed = 0;
+        part.more_unreleased = are_all ? info->more_unreleased : 0;
+        part.more_calls = part.more_at_peak = 0;
     }
     return part;
 }
@@ -162,6 +167,7 @@ static void clear(struct profile *p) {
     p->total = none;
     p->estimate = (struct estimate){0};
     p->n_frees = 0;
+    p->unsure = (struct cost){0};
     p->owners.n = p->births.n = 0;
 }
 
@@ -187,8 +193,13 @@ static void add_info(struct profile *p, const struct profile_info *info, struct 
                                     .temporary = info->temporary};
         estimate_add_info(&p->estimates[info->cost], info->size_bytes, p->sample_bytes, n);
     }
-    uint64_t n_frees = estimate_round(weight * (double)(info->calls - info->unreleased));
+    uint64_t n_frees = estimate_round(weight * (double)info->freed);
     p->n_frees += n_frees;
+    struct cost more = {.calls = estimate_round(weight * (double)info->more_calls),
+                        .peak_bytes = info->more_at_peak * info->counted_bytes,
+                        .unreleased_bytes = info->more_unreleased * info->counted_bytes,
+                        .unreleased_blocks = estimate_round(weight * (double)info->more_unreleased)};
+    cost_add(&p->unsure, &more);
     if (info->process >= p->n_processes) {
         return;
     }
@@ -239,18 +250,101 @@ static void limit_series(struct profile *p, const struct bounds *bounds) {
     s->end = end < s->end ? (uint32_t)end : s->end;
 }
 
-int selection_apply(const struct selection_options *o, struct profile *p, struct symbolizer *symbolizer,
-                    struct blame *blame) {
-    struct bounds bounds = {.until = UINT32_MAX};
-    const struct mark *since = o->since ? mark_find(p, "since", o->since) : NULL;
-    const struct mark *until = (!o->since || since) && o->until ? mark_find(p, "until", o->until) : NULL;
-    if ((o->since && !since) || (o->until && !until)) {
+/* Returns 0, or -1 after a message. */
+static int find_bounds(const struct selection_options *o, const struct profile *p, struct bounds *bounds) {
+    const char *const options[] = {"since", "until", "alive-at"}, *const names[] = {o->since, o->until, o->alive_at};
+    uint64_t numbers[] = {0, UINT32_MAX, 0};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct mark *mark = names[i] ? mark_find(p, options[i], names[i]) : NULL;
+        if (names[i] && !mark) {
+            return -1;
+        }
+        numbers[i] = mark ? mark->number : numbers[i];
+    }
+    *bounds = (struct bounds){.since = numbers[0], .until = numbers[1], .alive_at = numbers[2]};
+    bounds->until = o->alive_at && !o->until ? bounds->alive_at : bounds->until;
+    if (bounds->until <= bounds->since) {
+        const char *last = o->until ? "until" : "alive-at";
+        diag_error("--%s %s: this mark is not behind that of --since", last, o->until ? o->until : o->alive_at);
         return -1;
     }
-    bounds.since = since ? since->number : 0;
-    bounds.until = until ? until->number : bounds.until;
-    if (bounds.until <= bounds.since) {
-        diag_error("--until %s: this mark is not behind that of --since", o->until);
+    if (o->alive_at && bounds->alive_at < bounds->until) {
+        diag_error("--alive-at %s: this mark is before that of --until", o->alive_at);
+        return -1;
+    }
+    return 0;
+}
+
+int selection_want(const struct selection_options *o, const char *path, struct profile_wanted *wanted,
+                   bool *is_unreadable) {
+    struct profile p;
+    struct profile_wanted records = {.pid = wanted->pid, .no_events = true};
+    struct bounds bounds = {0};
+    int status = 0;
+    *is_unreadable = false;
+    wanted->infos = selection_is_part(o);
+    if (o->alive_at && o->older) {
+        diag_error("--older is about the end of the trace, and --alive-at about a mark: only one of them");
+        return -1;
+    }
+    if (!o->alive_at && !o->thread) {
+        return 0;
+    }
+    *is_unreadable = profile_load(&p, path, &records, NULL, NULL) != 0;
+    if (*is_unreadable || (o->alive_at && find_bounds(o, &p, &bounds) != 0)) {
+        status = -1;
+    } else if (o->thread && profile_n_chosen(&p)) { /* else the pid is what is wrong, and said later */
+        wanted->threads = threads_find(&p, o->thread);
+        status = wanted->threads ? 0 : -1;
+    }
+    wanted->alive_at = bounds.alive_at;
+    wanted->n_threads = wanted->threads ? p.n_threads : 0;
+    profile_free(&p);
+    return status;
+}
+
+void selection_wanted_free(struct profile_wanted *wanted) {
+    free((void *)(uintptr_t)wanted->threads);
+    *wanted = (struct profile_wanted){0};
+}
+
+/* What is not certain to be of the selected threads.
+ * Memory   the caller frees it; NULL where all is certain */
+static char *tell_unsure(const struct profile *p) {
+    char *out = NULL, size[FORMAT_BYTES_MAX];
+    size_t n;
+    FILE *f = p->unsure.calls || p->unsure.unreleased_blocks || p->unsure.peak_bytes ? open_memstream(&out, &n) : NULL;
+    if (!f) {
+        return NULL;
+    }
+    fprintf(f, "at least: %" PRIu64 " more unreleased blocks, %s,", p->unsure.unreleased_blocks,
+            format_size(p->unsure.unreleased_bytes, size));
+    fprintf(f, " and %s more at the peak may be its own or of others", format_size(p->unsure.peak_bytes, size));
+    if (p->unsure.calls) {
+        fprintf(f, ", as %" PRIu64 " folded allocations", p->unsure.calls);
+    }
+    fclose(f);
+    return out;
+}
+
+static void warn_unsure(const struct selection_options *o, const struct profile *p) {
+    char *unsure = o->thread ? tell_unsure(p) : NULL;
+    if (unsure) {
+        char *thread = safe_text_copy(o->thread);
+        diag_warning("%s: --thread %s: %s", p->path, thread, unsure);
+        free(thread);
+    }
+    free(unsure);
+}
+
+int selection_apply(const struct selection_options *o, struct profile *p, struct symbolizer *symbolizer,
+                    struct blame *blame) {
+    struct bounds bounds;
+    if (find_bounds(o, p, &bounds) != 0) {
+        return -1;
+    }
+    if (o->alive_at && !p->is_alive_at_known) {
+        diag_error("--alive-at %s: this mark is among the folded events, of which only totals are kept", o->alive_at);
         return -1;
     }
     if (!selection_is_part(o)) {
@@ -264,7 +358,7 @@ int selection_apply(const struct selection_options *o, struct profile *p, struct
         if (info->cost && is_selected[info->cost]) {
             struct profile_info part = part_of_info(o, p, &bounds, info);
             part.cost = info->cost;
-            if (part.calls) {
+            if (part.calls || part.more_calls) {
                 add_info(p, &part, &caps);
             }
         }
@@ -272,6 +366,7 @@ int selection_apply(const struct selection_options *o, struct profile *p, struct
     sum_up(p);
     limit_series(p, &bounds);
     free(is_selected);
+    warn_unsure(o, p);
     return 0;
 }
 
@@ -283,13 +378,26 @@ static void put(FILE *f, const char **before, const char *what, const char *valu
     *before = ", ";
 }
 
-void selection_text(FILE *f, const struct selection_options *o) {
+static void put_thread(FILE *f, const char **before, const char *thread, const struct profile *p) {
+    char *unsure = tell_unsure(p);
+    put(f, before, "allocated by thread ", thread);
+    fprintf(f, " (%s)", unsure ? unsure : "exact");
+    free(unsure);
+}
+
+void selection_text(FILE *f, const struct selection_options *o, const struct profile *p) {
     const char *before = "selected: ";
     if (o->since) {
         put(f, &before, "allocated behind mark ", o->since);
     }
     if (o->until) {
         put(f, &before, "allocated before mark ", o->until);
+    }
+    if (o->alive_at) {
+        put(f, &before, "unreleased at mark ", o->alive_at);
+    }
+    if (o->thread) {
+        put_thread(f, &before, o->thread, p);
     }
     if (o->older) {
         put(f, &before, "at least what is not released and certainly older than ", o->older);
@@ -309,7 +417,22 @@ void selection_text(FILE *f, const struct selection_options *o) {
     }
 }
 
-void selection_json(struct json_out *j, const struct selection_options *o) {
+/* Of the figures beyond what is counted, or null. */
+static void put_unsure(struct json_out *j, const struct selection_options *o, const struct profile *p) {
+    json_key(j, "thread_unsure");
+    if (!o->thread) {
+        json_null(j);
+        return;
+    }
+    json_object_begin(j);
+    json_put_uint(j, "allocations", p->unsure.calls);
+    json_put_uint(j, "peak_bytes", p->unsure.peak_bytes);
+    json_put_uint(j, "unreleased_bytes", p->unsure.unreleased_bytes);
+    json_put_uint(j, "unreleased_blocks", p->unsure.unreleased_blocks);
+    json_object_end(j);
+}
+
+void selection_json(struct json_out *j, const struct selection_options *o, const struct profile *p) {
     json_key(j, "selection");
     if (!selection_is_part(o)) {
         json_null(j);
@@ -327,5 +450,8 @@ void selection_json(struct json_out *j, const struct selection_options *o) {
         json_string(j, o->own[i]);
     }
     json_array_end(j);
+    json_put_string(j, "alive_at", o->alive_at);
+    json_put_string(j, "thread", o->thread);
+    put_unsure(j, o, p);
     json_object_end(j);
 }

@@ -87,7 +87,7 @@ case_since_and_until() {
     alive 0 60 0 --until '#60'
     alive 99 1000 0 --since reload#99
     alive 40 60 100 --since reload#40 --until reload#60 --min-bytes 100
-    [ "$(jq -c .selection part.report)" = '{"since":"reload#40","until":"reload#60","older_seconds":null,"min_bytes":100,"match":null,"own":[]}' ] ||
+    [ "$(jq -c .selection part.report)" = '{"since":"reload#40","until":"reload#60","older_seconds":null,"min_bytes":100,"match":null,"own":[],"alive_at":null,"thread":null,"thread_unsure":null}' ] ||
         fail "$(jq -c .selection part.report)"
     "$SEEP" report --since reload#40 --until reload#60 a.seep >part.txt 2>err
     has part.txt '^selected: allocated behind mark reload#40, allocated before mark reload#60$'

@@ -292,7 +292,7 @@ static void apply_run_of_many(struct replay *r, struct replay_thread *by, uint32
     }
 }
 
-/* Slower by a third, which is why it is not the only one. */
+/* It takes half as long again, which is why it is not the only one. */
 static void apply_run_by_thread(struct replay *r, struct replay_thread *by, uint32_t process, bool is_chosen,
                                 const uint32_t *tokens, uint32_t n) {
     struct replay_process *of = r->are_many ? &r->processes[process] : NULL;

@@ -47,6 +47,9 @@ case_alive_at_of_a_folded_trace() {
     agree "alive_at=15" --alive-at 15
     agree "since=10 until=15 alive_at=20" --since 10 --until 15 --alive-at 20
     refused '^seep: --alive-at 14: this mark is among the folded events, of which only totals are kept$' --alive-at 14
+    made all-folded
+    refused '^seep: --alive-at 29: this mark is among the folded events, ' --alive-at 29
+    agree "" --match .
 }
 
 # refused REGEX OPTIONS…: with these there is no report, and one line, besides warnings, that says why.
@@ -152,7 +155,7 @@ knows_names() {
 # A real program, of which the trace is read first while it runs.
 case_of_a_program() { # 60 s
     mkfifo go
-    BOOKS=$PWD/books background log bash -c '"$0" run -o a.seep -- "$1" <go' "$SEEP" "$TARGETS/named_threads"
+    BOOKS=$PWD/books background log bash -c "'$SEEP' run -o a.seep -- '$TARGETS/named_threads' <go"
     exec 3>go
     later 20 knows_names
     exec 3>&-

@@ -156,17 +156,23 @@ def tree(book):
     rename(book)
 
 
-def folded(book):
+def folded(book, at=14):
     for i in range(30):
         book.w.at(i * 10 + 1)
         book.work(80, range(len(NAMES)))
-        if i == 14:
+        if i == at:
             book.w.fold()
         book.mark()
     rename(book)
 
 
-MAKERS = {"threads": threads, "single": single, "tree": tree, "folded": folded, "sampled": threads}
+def all_folded(book):
+    folded(book, at=None)
+    book.w.at(400)
+    book.w.fold()
+
+
+MAKERS = {"threads": threads, "single": single, "tree": tree, "folded": folded, "all-folded": all_folded, "sampled": threads}
 
 
 def make(name, path):

@@ -68,6 +68,10 @@ static char *beyond_text(const struct gate_culprit *culprit) {
 /* "grows by 104 B in 1 block (95 %: 103 to 105 B)": the unit of the step is in the check's message. */
 static char *growth_text(const struct gate_check *check, const struct gate_culprit *culprit) {
     const struct growth_figures *g = culprit->growth;
+    if (g->class != GROWTH_GROWING && g->class != GROWTH_UNKNOWN) {
+        return gate_text_of("has gained some of it, %.9g B in %.9g block%s at the last point", g->last_bytes,
+                            g->last_blocks, g->last_blocks > 1 || g->last_blocks < 1 ? "s" : "");
+    }
     char *range = isnan(g->low) || check->of != GATE_GROWTH_BYTES
                       ? gate_text_of("%s", g->class == GROWTH_UNKNOWN ? ", too few points to be sure" : "")
                       : gate_text_of(" (95 %%: %.9g to %.9g B)", g->low, g->high);

@@ -381,6 +381,26 @@ PY
     done
 }
 
+# A leak of which each of many sites has a block or two grows at none of them, but in total: the gate says what the report says.
+case_growth_spread_over_sites() {
+    written spread.seep '
+for mark in range(100):
+    w.at(mark * 10)
+    w.alloc(0, ("leak", mark), w.stack(0, 0x402000 + mark * 37 % 90 * 16), 100)
+    w.marked("reload")'
+    "$SEEP" report --format json spread.seep >report.json 2>err
+    [ "$(jq -r .growth.total.class report.json)" = growing ] || fail "the total does not grow"
+    [ "$(jq '[.growth.sites[] | select(.class == "growing")] | length' report.json)" = 0 ] || fail "a site grows"
+    gate 0 --max-growth 100/mark spread.seep
+    gate 0 --max-growth 1block/mark spread.seep
+    gate 0 --max-growth site:0/mark spread.seep # no site does
+    gate 1 --max-growth 99/mark spread.seep
+    has out '^growth of bytes, total +100 B/mark +at most 99 B/mark +FAILED$'
+    head -1 out >first
+    has first '^0x40[0-9a-f]+ in /nowhere/server: has gained some of it, 200 B in 2 blocks at the last point$'
+    gate 1 --max-growth 0.9blocks/mark spread.seep
+}
+
 # A baseline: known sites pass, new ones and higher figures fail; an update tightens, and loosens only if it may.
 case_baseline() {
     # shellcheck disable=SC2317

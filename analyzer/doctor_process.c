@@ -132,7 +132,7 @@ static void check_traced(struct findings *findings, const struct process_view *v
                      "was not recorded or it cannot write where the trace is, or its recorder did not start");
     } else {
         findings_add(findings, FINDING_OK, "traced", NULL, "it is traced; the trace is %.*s",
-                     (int)(strstr(ring, ".ring-") - ring), ring);
+                     (int)view->files.n_trace_bytes, ring);
     }
 }
 

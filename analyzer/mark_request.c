@@ -45,14 +45,15 @@ static int refuse(pid_t pid, const char *status, int error) {
     return -1;
 }
 
-/* Where its ring is. Returns NULL after a message. */
-static char *find_ring(pid_t pid, const char *status) {
+/* Where its ring is, and the trace. Returns NULL after a message. */
+static char *find_ring(pid_t pid, const char *status, char **trace) {
     struct mapped_files files;
     if (mapped_files_read(&files, pid) != 0) {
         refuse(pid, status, errno);
         return NULL;
     }
     char *ring = files.shared_ring ? xstrndup(files.shared_ring, strlen(files.shared_ring)) : NULL;
+    *trace = ring ? xstrndup(ring, files.n_trace_bytes) : NULL;
     if (!ring && mapped_files_have(&files, "libseep.so")) {
         diag_error("cannot mark process %d: libseep.so is loaded there and records nothing; see seep doctor %d", (int)pid,
                    (int)pid);
@@ -230,11 +231,11 @@ int mark_request(pid_t pid, const char *name, size_t n_name, unsigned wait_ms, s
     if (process_is_dead(status)) {
         diag_error("cannot mark process %d: it has ended", (int)pid);
     } else {
-        ring = find_ring(pid, status);
+        ring = find_ring(pid, status, &answer->trace);
     }
     a.header = ring ? map_header(pid, status, ring) : NULL;
     if (a.header) {
-        a.trace = answer->trace = xstrndup(ring, (size_t)(strstr(ring, ".ring-") - ring));
+        a.trace = answer->trace;
         result = ask(&a, name, n_name, wait_ms) == 0 ? take_answer(&a, answer) : -1;
         munmap(a.header, sizeof *a.header);
     }

@@ -101,6 +101,24 @@ static void add_code(struct mapped_files *files, uint64_t inode, uint64_t off, c
     }
 }
 
+/* FILE of "FILE.ring-NUMBER-NUMBER", which a deleted one has " (deleted)" behind: how long it is, 0 where the path is not so. */
+static size_t trace_of_ring(const char *path) {
+    static const char mark[] = ".ring-", digits[] = "0123456789";
+    const char *last = NULL;
+    for (const char *at = path; (at = strstr(at, mark)); at++) {
+        last = at;
+    }
+    if (!last) {
+        return 0;
+    }
+    const char *pid = last + sizeof mark - 1, *dash = pid + strspn(pid, digits);
+    if (dash == pid || *dash != '-') {
+        return 0;
+    }
+    const char *end = dash + 1 + strspn(dash + 1, digits);
+    return end > dash + 1 && (*end == '\0' || *end == ' ') ? (size_t)(last - path) : 0;
+}
+
 /* "START-END PERMISSIONS OFFSET DEVICE INODE   PATH" */
 static void add_line(struct mapped_files *files, const char *line) {
     char permissions[5];
@@ -113,8 +131,9 @@ static void add_line(struct mapped_files *files, const char *line) {
     const char *path = line + n_head;
     if (permissions[2] == 'x') {
         add_code(files, inode, off, path);
-    } else if (permissions[3] == 's' && !files->shared_ring && strstr(path, ".ring-")) {
+    } else if (permissions[3] == 's' && !files->shared_ring && trace_of_ring(path)) {
         files->shared_ring = xstrndup(path, strlen(path));
+        files->n_trace_bytes = trace_of_ring(path);
     }
 }
 

@@ -38,7 +38,8 @@ struct mapped_file {
 struct mapped_files {
     struct mapped_file *items; /* by address */
     size_t n, cap;
-    char *shared_ring; /* the first path with ".ring-" that is mapped shared; NULL: none */
+    char *shared_ring; /* the first that is mapped shared and is called FILE.ring-NUMBER-NUMBER as rings are; NULL: none */
+    size_t n_trace_bytes; /* of its path, the trace's: what stands before the last ".ring-" */
 };
 
 /* Read /proc/PID/maps. Returns 0, or -1 with errno set.

@@ -194,6 +194,28 @@ case_outside() { # 120 s
     done
 }
 
+# Files that the program maps, and the trace's own path, may be called like rings.
+case_called_like_a_ring() {
+    local script
+    mkdir x.ring-1-2
+    script='import mmap, sys, time
+others = []
+for name in "a.ring-", "a.ring-0", "a.ring-1-x":
+    with open(name, "w+b") as f:
+        f.truncate(65536)
+        others.append(mmap.mmap(f.fileno(), 65536))
+print(len(others), flush=True)
+time.sleep(60)'
+    background out env LD_PRELOAD="$LIBSEEP" SEEP_OPTIONS="output=$PWD/x.ring-1-2/b.ring-3.seep" "$PYTHON" -c "$script"
+    later 10 grep -q 3 out
+    "$SEEP" mark "$background_pid" here >marked 2>mark.err || fail "seep mark: exit status $?: $(cat mark.err)"
+    one_line marked "^mark here, number 1, at [0-9.]+ s of $PWD/x.ring-1-2/b\.ring-3\.seep\$"
+    "$SEEP" doctor "$background_pid" >doctor.txt
+    has doctor.txt "the trace is $PWD/x.ring-1-2/b\.ring-3\.seep\$"
+    stop "$background_pid"
+    wait_trace x.ring-1-2/b.ring-3.seep
+}
+
 # The first process has ended, others of its tree live on.
 case_first_has_ended() {
     rm -f a.seep* out

@@ -212,6 +212,29 @@ int gate_command_check(const struct gate_command *c) {
     return 0;
 }
 
+/* An output must be neither what is read nor another output. Returns 0, or -1 after a message. */
+static int check_apart(const struct gate_command *c, char *const *paths, size_t n) {
+    const char *const files[] = {c->junit, c->sarif, c->markdown, c->options.baseline};
+    enum { N_FILES = sizeof files / sizeof files[0] };
+    const char *taken = NULL;
+    for (size_t i = 0; i < N_FILES && !taken; i++) {
+        if (!files[i] || is_stdout(files[i])) {
+            continue;
+        }
+        for (size_t k = 0; k < n && !taken; k++) {
+            taken = whole_file_is_same(files[i], paths[k]) ? files[i] : NULL;
+        }
+        for (size_t k = i + 1; k < N_FILES && !taken; k++) {
+            taken = files[k] && whole_file_is_same(files[i], files[k]) ? files[i] : NULL;
+        }
+    }
+    if (taken) {
+        diag_error("gate: %s is named twice: the traces, the baseline and each output must be files of their own", taken);
+        return -1;
+    }
+    return 0;
+}
+
 int gate_command_judge(const struct gate_command *c, char *const *paths, size_t n) {
     const struct {
         const struct gate_format *format;
@@ -222,6 +245,9 @@ int gate_command_judge(const struct gate_command *c, char *const *paths, size_t 
                    {&gate_sarif, c->sarif},
                    {&gate_markdown, c->markdown}};
     struct gate gate;
+    if (check_apart(c, paths, n) != 0) {
+        return SEEP_EXIT_USAGE;
+    }
     gate_judge(&gate, &c->options, paths, n);
     int status = gate.status;
     for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {

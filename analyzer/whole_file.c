@@ -104,3 +104,12 @@ int whole_file_check(const char *path) {
     free(folder);
     return status;
 }
+
+bool whole_file_is_same(const char *a, const char *b) {
+    struct stat of_a, of_b;
+    bool is_a = stat(a, &of_a) == 0, is_b = stat(b, &of_b) == 0;
+    if (is_a && is_b) {
+        return S_ISREG(of_a.st_mode) && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+    }
+    return !is_a && !is_b && strcmp(a, b) == 0;
+}

@@ -2,6 +2,7 @@
 #ifndef SEEP_WHOLE_FILE_H
 #define SEEP_WHOLE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "attributes.h"
@@ -17,5 +18,8 @@ MUST_CHECK int whole_file_append(const char *path, const void *bytes, size_t n);
 
 /* Whether one of them has a chance: 0, or a negative errno. Nothing is written. */
 MUST_CHECK int whole_file_check(const char *path);
+
+/* Whether both are the same regular file, or will be: whoever writes the one loses the other. */
+bool whole_file_is_same(const char *a, const char *b);
 
 #endif

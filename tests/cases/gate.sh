@@ -138,6 +138,26 @@ case_usage() {
     is_refused gate 2 'allow-lost' --allow-lost many a.seep
 }
 
+# No output takes the place of what is read, or of another output.
+case_outputs_of_their_own() {
+    written good.seep 'for i in range(7, 10): w.free(0, i)'
+    ln -s good.seep link
+    cp good.seep before
+    for option in --junit --sarif --markdown; do
+        for path in good.seep link "$PWD/good.seep"; do
+            is_refused gate 2 'is named twice' $option "$path" good.seep
+            cmp good.seep before
+        done
+        is_refused gate 2 'is named twice' $option new --baseline new --update-baseline good.seep
+    done
+    is_refused gate 2 'is named twice' --junit new --sarif new good.seep
+    is_refused gate 2 'is named twice' --baseline good.seep --update-baseline good.seep
+    [ ! -e new ] || fail "new is there"
+    gate 0 --junit /dev/null --sarif /dev/null good.seep
+    status_of 2 "$SEEP" run -o run.seep --gate --junit run.seep -- true >out 2>err
+    gate 0 --max-unreleased 1M run.seep
+}
+
 # What is missing from a trace cannot pass, unless that is allowed; it is said in any case.
 case_incomplete_and_lossy() {
     written whole.seep 'w.flush_events()'

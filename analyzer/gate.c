@@ -10,6 +10,7 @@
 #include "diag.h"
 #include "file_lock.h"
 #include "gate_check.h"
+#include "losses.h"
 #include "recording.h"
 
 enum { RECORDER_WAIT_MS = 60000 };
@@ -127,7 +128,7 @@ static void check_complete(struct gate_verdict *v, const struct gate_options *o)
 
 static void check_lost(struct gate_verdict *v, const struct gate_options *o) {
     const struct profile *p = &v->analysis.profile;
-    uint64_t n = p->lost_events + p->n_events_missing + p->n_events_unknown + p->n_frees_unmatched;
+    uint64_t n = losses_n_events(p);
     bool is_failed = n > o->lost_max;
     add_fact(v, "lost-events", is_failed ? GATE_FAILED : GATE_PASSED, gate_text_of("events lost"),
              gate_text_of("%" PRIu64, n), gate_text_of("at most %" PRIu64, o->lost_max),
@@ -170,6 +171,12 @@ static void build_sites(struct gate_verdict *v, const struct gate_options *o) {
     }
     struct sites_wanted wanted = {.group = SITE_BY_BLAME, .orders = orders, .top = SIZE_MAX};
     sites_build(&v->sites, &v->analysis.profile, v->analysis.symbolizer, v->analysis.blame, &wanted);
+    v->site_of_stack = xcalloc(v->analysis.profile.n_stacks, sizeof *v->site_of_stack);
+    for (size_t i = 0; i < v->sites.n_sites; i++) {
+        for (size_t k = 0; k < v->sites.sites[i].n_stacks; k++) {
+            v->site_of_stack[v->sites.stacks[v->sites.sites[i].first + k].stack] = (uint32_t)i + 1;
+        }
+    }
     openssl_objects_find(&v->openssl, &v->analysis.profile, v->analysis.symbolizer, v->analysis.blame);
     v->report = (struct report){.profile = &v->analysis.profile,
                                 .symbolizer = v->analysis.symbolizer,
@@ -265,6 +272,7 @@ static void free_verdict(struct gate_verdict *v) {
     if (v->is_read) {
         growth_free(&v->growth);
         openssl_objects_free(&v->openssl);
+        free(v->site_of_stack);
         sites_free(&v->sites);
         analysis_close(&v->analysis);
     }

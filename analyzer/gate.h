@@ -105,6 +105,7 @@ struct gate_verdict {
     bool is_read;
     struct analysis analysis; /* this and what follows only if is_read */
     struct sites sites;
+    uint32_t *site_of_stack; /* 1 + its place in sites; 0 = none */
     struct openssl_objects openssl;
     struct report report;
     struct string_pool pool;

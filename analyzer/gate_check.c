@@ -153,15 +153,6 @@ const char *gate_culprit_key(const struct gate_verdict *v, const struct gate_che
     return v->known.keys[first.stack];
 }
 
-/* The site of the report that has a stack. */
 const struct site *gate_site_with(const struct gate_verdict *v, uint32_t stack) {
-    for (size_t i = 0; i < v->sites.n_sites; i++) {
-        const struct site *site = &v->sites.sites[i];
-        for (size_t k = 0; k < site->n_stacks; k++) {
-            if (v->sites.stacks[site->first + k].stack == stack) {
-                return site;
-            }
-        }
-    }
-    return NULL;
+    return v->site_of_stack[stack] ? &v->sites.sites[v->site_of_stack[stack] - 1] : NULL;
 }

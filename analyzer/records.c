@@ -302,7 +302,7 @@ static bool read_lost(struct records *to, struct byte_reader *in) {
     while (!in->is_failed && i < p->n_lost && strcmp(p->lost[i].key, lost.key) != 0) {
         i++;
     }
-    if (in->is_failed || i >= RECORDS_LOST_KINDS_MAX || !process_at(to, process)) {
+    if (in->is_failed || count > RECORDS_LOST_MAX || i >= RECORDS_LOST_KINDS_MAX || !process_at(to, process)) {
         free(lost.key);
         free(lost.text);
         return false;

@@ -28,6 +28,8 @@ enum {
     RECORDS_MARKS_MAX = TRACE_MARKS_MAX,
 };
 
+#define RECORDS_LOST_MAX (UINT64_C(1) << 48) /* of a kind and process: sums of what is larger could come to 0 */
+
 /* What of an info was alive at the end, as the recorder says. */
 struct survivor {
     uint32_t info;

@@ -8,6 +8,7 @@
 #include "coverage_judge.h"
 #include "diag.h"
 #include "format_size.h"
+#include "losses.h"
 #include "safe_text.h"
 #include "trace_format.h"
 
@@ -232,7 +233,7 @@ void report_tracer(FILE *f, const struct report *report) {
 }
 
 void report_warn_incomplete(const struct profile *p) {
-    uint64_t n_lost = p->lost_events + p->n_events_missing + p->n_events_unknown + p->n_frees_unmatched;
+    uint64_t n_lost = losses_n_events(p);
     char lost[64] = "", damaged[64] = "";
     if (n_lost) {
         snprintf(lost, sizeof lost, "; events lost: %" PRIu64, n_lost);

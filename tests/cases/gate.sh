@@ -138,6 +138,17 @@ case_usage() {
     is_refused gate 2 'allow-lost' --allow-lost many a.seep
 }
 
+# Numbers that a recorder cannot have written do not add up to nothing.
+case_lost_beyond_counting() {
+    for more in 1 0 $((1 << 62)); do
+        written lost.seep "for i in range(7, 10): w.free(0, i)
+w.lost('ring-full', 2**64 - 1, 'the ring was full', True)
+w.lost('late', $more, 'came too late', True)"
+        gate 1 lost.seep
+        has out '^trace complete +no +yes +FAILED$'
+    done
+}
+
 # No output takes the place of what is read, or of another output.
 case_outputs_of_their_own() {
     written good.seep 'for i in range(7, 10): w.free(0, i)'

@@ -175,7 +175,8 @@ static int give_up(struct asking *a, const char *why, unsigned wait_ms) {
         diag_error("cannot mark process %d: %s%s", (int)a->pid, why,
                    is_taken_back ? "" : "; whether the mark is there is not known");
     } else if (is_taken_back) {
-        diag_error("cannot mark process %d: its collector did not answer within %u s; there is no mark", (int)a->pid,
+        diag_error("cannot mark process %d: %s within %u s; there is no mark", (int)a->pid,
+                   a->request ? "its collector did not answer" : "others ask, too, and none of their places was free",
                    wait_ms / 1000);
     } else {
         diag_error("process %d: its collector did not answer within %u s; the mark may still come: see seep info",
@@ -209,7 +210,11 @@ static int take_answer(struct asking *a, struct mark_answer *answer) {
     answer->number = a->request->number;
     answer->ns = a->request->ns;
     answer->is_late = a->request->is_late != 0;
-    atomic_compare_exchange_strong(&a->request->state, &answered, 0);
+    if (!atomic_compare_exchange_strong(&a->request->state, &answered, 0)) {
+        diag_error("process %d: the answer came while we stood still and is gone; whether the mark is there: see seep info",
+                   (int)a->pid);
+        return -1;
+    }
     if (answer->number == 0) {
         diag_error("cannot mark process %d: its trace has as many marks as it can have", (int)a->pid);
         return -1;

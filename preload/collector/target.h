@@ -34,8 +34,9 @@ struct target {
     struct process_watch watch;
     struct joins joins;
     struct runs runs;
-    char *ring_path;                   /* NULL = it has no name */
-    char ring_name[COMMIT_RING_BYTES]; /* its end, behind ".ring-" */
+    char *ring_path;                        /* NULL = it has no name */
+    uint64_t answer_seen_ns[RING_REQUESTS]; /* since when an answer waits to be fetched, CLOCK_MONOTONIC; 0 = none does */
+    char ring_name[COMMIT_RING_BYTES];      /* its end, behind ".ring-" */
 
     uint32_t fork_serial; /* of the mark in its parent's events that it still waits for; 0 = none */
     uint32_t parent;      /* id of the target that it came from; TARGET_NONE = not known */

@@ -250,6 +250,26 @@ case_many_askers() {
     done
 }
 
+# Askers that are killed before they fetch their answers do not keep others from asking.
+case_askers_are_killed() {
+    local n asker
+    steps 0
+    step
+    for n in $(seq 12); do
+        find_collector
+        kill -STOP "$collector"
+        "$SEEP" mark "$parent" "asker$n" >/dev/null 2>&1 &
+        asker=$!
+        sleep 0.1 # it has asked, or has found no place
+        kill -KILL "$asker"
+        kill -CONT "$collector"
+    done 2>/dev/null
+    mark "$parent" last
+    end_steps
+    "$SEEP" info a.seep >info.txt
+    has info.txt '^mark +[0-9]+ last, '
+}
+
 refused() { # STATUS REGEX ARGUMENTS…
     status_of "$1" "$SEEP" mark "${@:3}" >mark.out 2>mark.err
     one_line mark.err "$2"

@@ -135,6 +135,24 @@ static void check_lost(struct gate_verdict *v, const struct gate_options *o) {
              is_failed ? gate_text_of("%" PRIu64 " events were lost, at most %" PRIu64, n, o->lost_max) : NULL);
 }
 
+/* That the limits were held against a part of the trace only, and which. */
+static void note_selection(struct gate_verdict *v, const struct selection_options *o) {
+    char *text = NULL;
+    size_t n;
+    FILE *f = selection_is_part(o) ? open_memstream(&text, &n) : NULL;
+    if (!f) {
+        return;
+    }
+    selection_text(f, o);
+    if (fclose(f) == 0 && text) {
+        text[strcspn(text, "\n")] = '\0';
+        add_fact(v, "selected", GATE_NOTED, gate_text_of("selected"),
+                 gate_text_of("%" PRIu64 " allocations", v->analysis.profile.total.calls), gate_text_of("%s", ""),
+                 gate_text_of("only a part was judged, %s", text));
+    }
+    free(text);
+}
+
 /* Processes that were not traced, and sampling: nothing of the trace is missing for it. */
 static void note_others(struct gate_verdict *v) {
     const struct profile *p = &v->analysis.profile;
@@ -237,6 +255,7 @@ static void judge(struct gate_verdict *v, const struct gate_options *o) {
     }
     check_complete(v, o);
     check_lost(v, o);
+    note_selection(v, &o->analysis.selection);
     note_others(v);
     v->status = gate_n_failed(v) ? SEEP_EXIT_GATE_FAILED : SEEP_EXIT_DONE;
 }

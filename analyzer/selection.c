@@ -351,6 +351,10 @@ int selection_apply(const struct selection_options *o, struct profile *p, struct
         return 0;
     }
     uint8_t *is_selected = select_costs(o, p, symbolizer, blame);
+    if ((o->match || o->n_own) && p->n_costs && !memchr(is_selected, 1, p->n_costs)) {
+        diag_warning("%s: no stack is selected by %s%s%s", p->path, o->match ? "--match" : "",
+                     o->match && o->n_own ? " and " : "", o->n_own ? "--own" : "");
+    }
     struct shares_caps caps = {.owners = p->owners.n, .births = p->births.n};
     clear(p);
     for (size_t i = 0; i < p->n_kept_infos; i++) {

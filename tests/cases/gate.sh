@@ -149,6 +149,26 @@ w.lost('late', $more, 'came too late', True)"
     done
 }
 
+# A part of a trace passes for itself alone: the verdict says which, and that nothing is in it.
+case_selected() {
+    written part.seep ''
+    gate 1 part.seep
+    gate 0 --min-bytes 101 part.seep
+    has out '^selected +0 allocations +noted$'
+    has out '^only a part was judged, selected: blocks of 101 bytes or more$'
+    [ ! -s err ] || fail "$(cat err)"
+    gate 1 --min-bytes 100 --match server --own '*/server' --junit cases.xml part.seep
+    has out '^selected +10 allocations +noted$'
+    has cases.xml 'only a part was judged'
+    [ ! -s err ] || fail "$(cat err)"
+    gate 0 --match srever part.seep
+    one_line err '^seep: warning: part\.seep: no stack is selected by --match$'
+    gate 0 --own '*/srever' part.seep
+    one_line err '^seep: warning: part\.seep: no stack is selected by --own$'
+    gate 1 part.seep
+    has_not out selected
+}
+
 # No output takes the place of what is read, or of another output.
 case_outputs_of_their_own() {
     written good.seep 'for i in range(7, 10): w.free(0, i)'

@@ -11,8 +11,9 @@
 
 #include "baseline.h"
 #include "diag.h"
+#include "whole_file.h"
 
-enum { FILE_VERSION = 1, MODE_BITS = 07777 };
+enum { FILE_VERSION = 1, MODE_BITS = 07777, BASELINE_FILE_BYTES_MAX = 64 << 20 };
 
 static const char first_words[] = "seep baseline ";
 
@@ -186,26 +187,23 @@ static int check_entries(const struct reading *r) {
     return 0;
 }
 
-static int read_lines(struct reading *r, FILE *f) {
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t n;
+static int read_lines(struct reading *r, const char *bytes, size_t n_bytes) {
     int status = 0;
-    while (status == 0 && (n = getline(&line, &cap, f)) >= 0) {
+    for (size_t at = 0; status == 0 && at < n_bytes;) {
+        const char *newline = memchr(bytes + at, '\n', n_bytes - at);
+        size_t n = newline ? (size_t)(newline - bytes) - at : n_bytes - at;
         r->line++;
-        if (memchr(line, '\0', (size_t)n)) {
+        if (memchr(bytes + at, '\0', n)) {
             status = refuse(r, "a byte that is 0: this is no text");
             continue;
         }
-        while (n > 0 && strchr("\n\r \t", line[n - 1])) {
+        char *line = xstrndup(bytes + at, n);
+        at += n + 1;
+        while (n > 0 && strchr("\r \t", line[n - 1])) {
             line[--n] = '\0';
         }
         status = read_line(r, line);
-    }
-    free(line);
-    if (status == 0 && ferror(f)) {
-        diag_error("cannot read %s: %s", r->path, strerror(errno));
-        status = -1;
+        free(line);
     }
     if (status == 0 && !r->has_version) {
         r->line = 1;
@@ -217,18 +215,19 @@ static int read_lines(struct reading *r, FILE *f) {
 int baseline_read(struct baseline *b, const char *path, struct string_pool *pool) {
     struct reading r = {.baseline = b, .pool = pool, .path = path};
     *b = (struct baseline){0};
-    FILE *f = fopen(path, "re");
-    if (!f && errno == ENOENT) {
+    size_t n;
+    char *bytes = whole_file_read(path, BASELINE_FILE_BYTES_MAX, &n);
+    if (!bytes && errno == ENOENT) {
         b->is_new = true;
         return 0;
     }
-    if (!f) {
+    if (!bytes) {
         diag_error("cannot read %s: %s", path, strerror(errno));
         return -1;
     }
-    int status = read_lines(&r, f);
+    int status = read_lines(&r, bytes, n);
     b->tail = r.comment;
-    fclose(f);
+    free(bytes);
     return status != 0 ? -1 : check_entries(&r);
 }
 

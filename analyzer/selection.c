@@ -13,6 +13,8 @@
 #include "safe_text.h"
 #include "threads.h"
 
+enum { MATCH_BYTES_MAX = 4096 }; /* libc's regcomp() recurses, by its stack, with each bracket */
+
 #define NS_PER_SECOND UINT64_C(1000000000)
 
 /* ---- options ---- */
@@ -26,6 +28,10 @@ int selection_set_match(struct selection_options *o, const char *expression) {
     if (o->match) {
         regfree(&o->expression);
         o->match = NULL;
+    }
+    if (strlen(expression) > MATCH_BYTES_MAX) {
+        diag_error("--match: a regular expression has %d bytes at most", MATCH_BYTES_MAX);
+        return -1;
     }
     int error = regcomp(&o->expression, expression, REG_EXTENDED | REG_NOSUB);
     if (error) {

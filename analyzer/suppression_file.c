@@ -2,14 +2,12 @@
 #include "suppression_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "diag.h"
 #include "function_name.h"
+#include "whole_file.h"
 
 /* Part of the text: a line without the spaces at both ends. */
 struct line {
@@ -297,40 +295,10 @@ uint32_t suppression_rules_parse(struct suppression_rules *rules, const char *by
     return p.error ? p.line : 0;
 }
 
-/* Read all of a file, which may be a pipe. Returns NULL with errno. */
-static char *read_all(const char *path, size_t *n) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    size_t cap = 1 << 16;
-    char *bytes = fd >= 0 ? xalloc(cap) : NULL;
-    *n = 0;
-    while (bytes) {
-        if (*n == cap) {
-            bytes = xrealloc(bytes, cap *= 2, 1);
-        }
-        ssize_t done = read(fd, bytes + *n, cap - *n);
-        if (done == 0) {
-            bytes = xrealloc(bytes, *n, 1); /* so that tools see whoever reads past the end */
-            break;
-        }
-        *n += done > 0 ? (size_t)done : 0;
-        if ((done < 0 && errno != EINTR) || *n > SUPPRESSION_FILE_BYTES_MAX) {
-            errno = done < 0 ? errno : EFBIG;
-            free(bytes);
-            bytes = NULL;
-        }
-    }
-    if (fd >= 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-    }
-    return bytes;
-}
-
 int suppression_rules_read(struct suppression_rules *rules, const char *path) {
     size_t n;
     const char *error;
-    char *bytes = read_all(path, &n);
+    char *bytes = whole_file_read(path, SUPPRESSION_FILE_BYTES_MAX, &n);
     if (!bytes) {
         diag_error("cannot read suppressions from %s: %s", path, strerror(errno));
         return -1;

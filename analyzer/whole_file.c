@@ -12,6 +12,35 @@
 
 #include "diag.h"
 
+char *whole_file_read(const char *path, size_t max, size_t *n) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    size_t cap = 1 << 16;
+    char *bytes = fd >= 0 ? xalloc(cap) : NULL;
+    *n = 0;
+    while (bytes) {
+        if (*n == cap) {
+            bytes = xrealloc(bytes, cap *= 2, 1);
+        }
+        ssize_t done = read(fd, bytes + *n, cap - *n);
+        if (done == 0) {
+            bytes = xrealloc(bytes, *n, 1); /* so that tools see whoever reads past the end */
+            break;
+        }
+        *n += done > 0 ? (size_t)done : 0;
+        if ((done < 0 && errno != EINTR) || *n > max) {
+            errno = done < 0 ? errno : EFBIG;
+            free(bytes);
+            bytes = NULL;
+        }
+    }
+    if (fd >= 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+    }
+    return bytes;
+}
+
 static int write_all(int fd, const char *bytes, size_t n) {
     while (n) {
         ssize_t done = write(fd, bytes, n);

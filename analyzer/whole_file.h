@@ -1,4 +1,4 @@
-/* whole_file.h - files that are written whole or not at all. */
+/* whole_file.h - small files that are read whole, and files that are written whole or not at all. */
 #ifndef SEEP_WHOLE_FILE_H
 #define SEEP_WHOLE_FILE_H
 
@@ -6,6 +6,10 @@
 #include <stddef.h>
 
 #include "attributes.h"
+
+/* Read all of a file, which may be a pipe, up to max bytes. No 0 is put behind them.
+ * Returns  the bytes, which the caller frees, or NULL with errno: EFBIG where there are more */
+char *whole_file_read(const char *path, size_t max, size_t *n);
 
 /* Replace a file: a new one beside it takes its name when all is written. An existing file keeps its mode; a symlink stays and what it leads to is
  * replaced; what is no regular file (a device, a pipe) is written to.

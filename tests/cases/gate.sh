@@ -169,6 +169,22 @@ case_selected() {
     has_not out selected
 }
 
+# Neither a file without an end nor an expression without one takes all there is.
+case_without_an_end() {
+    written part.seep ''
+    ulimit -v 4000000
+    gate 3 --baseline /dev/zero part.seep
+    one_line err '^seep: cannot read /dev/zero: File too large$'
+    gate 3 --baseline . part.seep
+    one_line err '^seep: cannot read \.: Is a directory$'
+    is_refused gate 2 'cannot read suppressions from /dev/zero: File too large$' --suppressions /dev/zero part.seep
+    is_refused gate 2 '[-]-match: a regular expression has 4096 bytes at most' --match "$(printf '%050000d' 0 | tr 0 '(')" part.seep
+    gate 1 --match "$(printf '%02047d' 0 | tr 0 '(')/$(printf '%02047d' 0 | tr 0 ')')" part.seep
+    printf 'seep baseline 1\nx\0y [z]: bytes=1 blocks=1\n' >zero
+    gate 3 --baseline zero part.seep
+    has err '^seep: zero:2: a byte that is 0: this is no text$'
+}
+
 # No output takes the place of what is read, or of another output.
 case_outputs_of_their_own() {
     written good.seep 'for i in range(7, 10): w.free(0, i)'

@@ -72,7 +72,8 @@ void gate_check_baseline(struct gate_verdict *v, const struct gate_options *o) {
                                                                        : &v->baseline.entries[match[i]].limit;
         const struct site *site = NULL;
         n_unjudged += allowed && allowed->has_growth && !now.has_growth && !o->is_new_only;
-        if (now.blocks && (allowed ? !o->is_new_only && baseline_exceeds(&now, allowed) : true)) {
+        /* What has grown and was given back at the end has grown, too. */
+        if (allowed ? !o->is_new_only && baseline_exceeds(&now, allowed) : now.blocks != 0) {
             site = gate_site_with(v, known->stack);
         }
         if (site) {

@@ -407,7 +407,9 @@ static int end_like(int status) {
 /* Judge the trace. Returns the status to end with: the child's own failure comes first. */
 static int end_by_gate(struct run *run, bool has_trace, int status) {
     char *paths[] = {run->trace};
-    int verdict = has_trace ? gate_command_judge(&run->gate, paths, 1) : SEEP_EXIT_UNREADABLE;
+    int verdict =
+        gate_command_judge(&run->gate, paths, 1); /* also of no trace: else outputs of an earlier run would stay */
+    verdict = has_trace || verdict > SEEP_EXIT_UNREADABLE ? verdict : SEEP_EXIT_UNREADABLE;
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? verdict : end_like(status);
 }
 

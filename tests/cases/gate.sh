@@ -149,6 +149,15 @@ w.lost('late', $more, 'came too late', True)"
     done
 }
 
+# Where there is no trace the outputs say so, and are not those of the run before.
+case_run_without_trace() {
+    echo '<testsuites/>' >cases.xml
+    SEEP_OPTIONS=off status_of 3 "$SEEP" run -o off.seep --gate --junit cases.xml -- true >out 2>err
+    has out '^off\.seep: gate FAILED'
+    has cases.xml '<error'
+    SEEP_OPTIONS=off status_of 5 "$SEEP" run -o off.seep --gate --junit cases.xml -- sh -c 'exit 5' >out 2>err
+}
+
 # A part of a trace passes for itself alone: the verdict says which, and that nothing is in it.
 case_selected() {
     written part.seep ''
@@ -534,6 +543,15 @@ case_baseline_growth() {
     written b.seep "${leak/SIZE/101}"
     gate 1 --baseline base b.seep
     has out 'growing by 101\.00 B/mark, the baseline has 100\.00'
+    # Nothing is left at the end, and yet it has grown.
+    written freed.seep "${leak/SIZE/101}
+for mark in range(30):
+    w.free(0, ('leak', mark))
+for i in range(7, 10):
+    w.free(0, i)"
+    gate 1 --baseline base freed.seep
+    has out 'growing by 101\.00 B/mark, the baseline has 100\.00'
+    gate 0 --baseline base --new-sites-only --max-unreleased 0 freed.seep
     written c.seep ''
     gate 1 --baseline base c.seep
     has out '^the baseline limits growth, which cannot be judged: '

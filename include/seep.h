@@ -23,9 +23,9 @@
  * allocated and freed before it called stands before the mark, what it does afterwards stands behind it, and so for other threads that wait for it. For
  * other processes it is exact to 20 ms (use `seep mark PID NAME` to mark all of them at one moment).
  *
- * name     ends with NUL; of a longer one the first 255 bytes count. NULL and one that cannot be read stand for "" (with seccomp=yes
- *          nobody can be asked whether it can be read: it must be NULL or a string). Any bytes, but control characters are shown as '?'. Not needed after the call. The same name may be used again and again: marks of the same name are
- *          numbered when they are read (reload#1, reload#2, …)
+ * name     ends with NUL; of a longer one the first 255 bytes count. NULL and one that cannot be read stand for "" (with seccomp=yes nobody can be
+ *          asked what can be read: there it must be NULL or a string). Any bytes, but control characters are shown as '?'. Not needed after the
+ *          call. The same name may be used again and again: marks of the same name are numbered when they are read (reload#1, reload#2, …)
  * Limits   1,048,576 marks in a trace; in a process at least 6,000 different names (30,000 of up to 40 bytes; a quarter of that with seccomp=yes), beyond
  *          which marks have the name "". What is beyond a limit is counted, and told by each report
  * Context  any thread, signal handlers, fork children, with seccomp=yes; takes no lock, allocates nothing, keeps errno. Costs like an allocation; a new

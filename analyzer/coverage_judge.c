@@ -82,10 +82,12 @@ static void inherit(struct heap *heaps, const struct profile *p) {
     }
 }
 
+/* A block may be held in one class more than its size needs: glibc leaves no rest of 16 bytes. */
 static uint64_t cached_bytes(const struct heap *heap, const struct coverage *c) {
     uint64_t n_places = product_within(c->cache_blocks, heap->n_threads), bytes = 0;
     for (size_t class = 0; class < CLASSES_MAX && class * CLASS_BYTES <= c->cache_bytes_max; class ++) {
-        uint64_t n = heap->n_freed[class] < n_places ? heap->n_freed[class] : n_places;
+        uint64_t n_freed = (uint64_t)heap->n_freed[class] + (class ? heap->n_freed[class - 1] : 0);
+        uint64_t n = n_freed < n_places ? n_freed : n_places;
         bytes = sum_within(bytes, product_within(n, class * CLASS_BYTES));
     }
     return bytes;

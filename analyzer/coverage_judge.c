@@ -82,13 +82,16 @@ static void inherit(struct heap *heaps, const struct profile *p) {
     }
 }
 
-/* A block may be held in one class more than its size needs: glibc leaves no rest of 16 bytes. */
+/* The most that the freed blocks may come to. One may be held in the next class, since glibc leaves no rest of 16 bytes; so the places of each class, from
+ * the largest down, are first for its own, then for those of the class below. */
 static uint64_t cached_bytes(const struct heap *heap, const struct coverage *c) {
     uint64_t n_places = product_within(c->cache_blocks, heap->n_threads), bytes = 0;
-    for (size_t class = 0; class < CLASSES_MAX && class * CLASS_BYTES <= c->cache_bytes_max; class ++) {
-        uint64_t n_freed = (uint64_t)heap->n_freed[class] + (class ? heap->n_freed[class - 1] : 0);
-        uint64_t n = n_freed < n_places ? n_freed : n_places;
+    uint64_t largest = c->cache_bytes_max / CLASS_BYTES;
+    size_t class = largest < CLASSES_MAX ? (size_t)largest : CLASSES_MAX - 1;
+    for (uint64_t n_own = heap->n_freed[class]; class > 0; class --) {
+        uint64_t n_below = heap->n_freed[class - 1], n = n_own + n_below < n_places ? n_own + n_below : n_places;
         bytes = sum_within(bytes, product_within(n, class * CLASS_BYTES));
+        n_own = n > n_own ? n_below - (n - n_own) : n_below;
     }
     return bytes;
 }

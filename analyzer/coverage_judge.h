@@ -6,8 +6,7 @@
  *   32 KiB and 8 for each thread    before the recorder is there, and the allocator's own tables
  *   a page for each mapped block    glibc: a large block has a mapping of its own, which ends at a page
  *   what threads' caches may hold   glibc: freed blocks that it counts as in use: of each size no more than the caches have places for (threads times
- *                                   7, see cache_blocks), and no more than were ever freed of it and of the next smaller one, of
- *                                   which glibc makes larger ones where a rest would be too small
+ *                                   7, see cache_blocks), and no more than were ever freed. A block may be of the next size: glibc leaves no rest of 16 bytes
  *
  *   what alignments have added      jemalloc: it rounds up to an alignment; glibc: pvalloc()
  *

@@ -180,9 +180,9 @@ w = TraceWriter()
 w.start()
 w.process(0, 42, 1, "/nowhere/server", ["server"])
 w.thread(0, 0, 42, "server")
-for i in range(32 * 7):
+for i in range(32 * 14):
     w.alloc(0, i, w.stack(0, 0x401000), 24 + i % 32 * 32)
-for i in range(32 * 7):
+for i in range(32 * 14):
     w.free(0, i)
 w.coverage(0, int(sys.argv[1]), (0, 0), 0)
 w.process_end(0, 10**9, 1, 0)

@@ -168,8 +168,8 @@ static void note_others(struct gate_verdict *v) {
     if (p->total.suppressed_blocks) {
         add_fact(v, "suppressed", GATE_NOTED, gate_text_of("suppressed"),
                  gate_text_of("%" PRIu64 " B", p->total.suppressed_bytes), gate_text_of("%s", ""),
-                 gate_text_of("suppressions hide %" PRIu64 " B in %" PRIu64 " blocks", p->total.suppressed_bytes,
-                              p->total.suppressed_blocks));
+                 gate_text_of("suppressions hide %" PRIu64 " B in %" PRIu64 " block%s", p->total.suppressed_bytes,
+                              p->total.suppressed_blocks, p->total.suppressed_blocks == 1 ? "" : "s"));
     }
     if (p->sample_bytes) {
         add_fact(
@@ -286,6 +286,7 @@ static void free_verdict(struct gate_verdict *v) {
         free(v->checks[i].culprits);
     }
     free(v->checks);
+    free(v->of_known);
     site_set_free(&v->known);
     baseline_free(&v->baseline);
     if (v->is_read) {

@@ -110,6 +110,8 @@ struct gate_verdict {
     struct report report;
     struct string_pool pool;
     struct site_set known; /* only if there is a baseline, or has_identities */
+    struct site
+        *of_known; /* each of these with its own stacks, which stand in sites.stacks, too; only if there is a baseline */
     struct baseline baseline;
     struct growth growth; /* only if there is a limit of it */
     struct gate_check *checks;

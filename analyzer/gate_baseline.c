@@ -59,26 +59,55 @@ static uint32_t *match_baseline(const struct gate_verdict *v) {
     return match;
 }
 
+/* Make a site of each known one. Those of v->sites are told apart by lines alone: a line that several known sites have in common is one of them, so a
+ * culprit would be shown with stacks of others, which may keep what they hold. */
+static void build_of_known(struct gate_verdict *v) {
+    struct sites *sites = &v->sites;
+    size_t n = sites->n_stacks, end = n;
+    struct site_stack *stacks = xcalloc(2 * n, sizeof *stacks);
+    v->of_known = xcalloc(v->known.n, sizeof *v->of_known);
+    for (size_t i = 0; i < n; i++) {
+        const struct known_site *known = site_set_of(&v->known, sites->stacks[i].stack);
+        stacks[i] = sites->stacks[i];
+        if (known) {
+            v->of_known[known - v->known.sites].n_stacks++;
+        }
+    }
+    for (size_t i = 0; i < v->known.n; i++) {
+        struct site *site = &v->of_known[i];
+        size_t n_stacks = site->n_stacks;
+        *site = (struct site){.at = v->known.sites[i].blamed, .cost = v->known.sites[i].cost, .first = end};
+        end += n_stacks;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct known_site *known = site_set_of(&v->known, stacks[i].stack);
+        if (known) {
+            struct site *site = &v->of_known[known - v->known.sites];
+            stacks[site->first + site->n_stacks++] = stacks[i];
+        }
+    }
+    free(sites->stacks);
+    sites->stacks = stacks;
+    sites->n_stacks = end;
+}
+
 void gate_check_baseline(struct gate_verdict *v, const struct gate_options *o) {
     struct gate_check *check = gate_add_check(v, gate_figures[GATE_BASELINE].rule, GATE_PASSED);
     uint32_t *match = match_baseline(v);
     struct baseline_figures *all_now = figures_now(v);
     size_t n_new = 0, n_unjudged = 0;
+    build_of_known(v);
     check->culprits = xcalloc(v->known.n, sizeof *check->culprits);
     for (size_t i = 0; i < v->known.n; i++) {
         const struct known_site *known = &v->known.sites[i];
         const struct baseline_figures now = all_now[i], *allowed = match[i] == IDENTITY_NO_MATCH
                                                                        ? NULL
                                                                        : &v->baseline.entries[match[i]].limit;
-        const struct site *site = NULL;
         n_unjudged += allowed && allowed->has_growth && !now.has_growth && !o->is_new_only;
         /* What has grown and was given back at the end has grown, too. */
         if (allowed ? !o->is_new_only && baseline_exceeds(&now, allowed) : now.blocks != 0) {
-            site = gate_site_with(v, known->stack);
-        }
-        if (site) {
             n_new += !allowed;
-            check->culprits[check->n_culprits++] = (struct gate_culprit){.site = site,
+            check->culprits[check->n_culprits++] = (struct gate_culprit){.site = &v->of_known[i],
                                                                          .figure = (double)now.bytes,
                                                                          .weight = (double)now.bytes,
                                                                          .known = known,

@@ -32,10 +32,27 @@ char *gate_text_of(const char *fmt, ...) {
     return text ? text : xstrndup("", 0);
 }
 
+/* What is gained at a step: two decimals, rounded up, so that a figure above a limit never looks like one that equals it; below 1, three digits. */
+static char *step_text(double value) {
+    if (value < 1) {
+        return gate_text_of("%.3g", value);
+    }
+    char *text = gate_text_of("%.2f", ceil(value * 100 - 1e-6) / 100);
+    size_t n = strlen(text);
+    n -= n > 3 && strcmp(text + n - 3, ".00") == 0 ? 3 : n > 0 && text[n - 1] == '0' ? 1 : 0;
+    text[n] = '\0';
+    return text;
+}
+
 /* Nine digits for percents, all of them for what is counted. */
 char *gate_figure_text(enum gate_figure of, double value) {
     const char *unit = gate_figures[of].unit;
-    if (of == GATE_TEMPORARY_PERCENT || of == GATE_GROWTH_BYTES || of == GATE_GROWTH_BLOCKS) {
+    if (of == GATE_GROWTH_BYTES || of == GATE_GROWTH_BLOCKS) {
+        char *number = step_text(value), *text = gate_text_of("%s %s", number, unit);
+        free(number);
+        return text;
+    }
+    if (of == GATE_TEMPORARY_PERCENT) {
         return gate_text_of("%.9g %s", value, unit);
     }
     if (value == 1 && of != GATE_UNRELEASED_BYTES && of != GATE_PEAK_BYTES) {
@@ -72,11 +89,16 @@ static char *growth_text(const struct gate_check *check, const struct gate_culpr
         return gate_text_of("has gained some of it, %.9g B in %.9g block%s at the last point", g->last_bytes,
                             g->last_blocks, g->last_blocks > 1 || g->last_blocks < 1 ? "s" : "");
     }
+    char *low = step_text(g->low), *high = step_text(g->high), *bytes = step_text(g->bytes), *blocks = step_text(g->blocks);
     char *range = isnan(g->low) || check->of != GATE_GROWTH_BYTES
                       ? gate_text_of("%s", g->class == GROWTH_UNKNOWN ? ", too few points to be sure" : "")
-                      : gate_text_of(" (95 %%: %.9g to %.9g B)", g->low, g->high);
-    char *text = gate_text_of("grows by %.9g B in %.9g block%s%s", g->bytes, g->blocks,
-                              g->blocks > 1 || g->blocks < 1 ? "s" : "", range);
+                      : gate_text_of(" (95 %%: %s to %s B)", low, high);
+    char *text =
+        gate_text_of("grows by %s B in %s block%s%s", bytes, blocks, g->blocks > 1 || g->blocks < 1 ? "s" : "", range);
+    free(low);
+    free(high);
+    free(bytes);
+    free(blocks);
     free(range);
     return text;
 }

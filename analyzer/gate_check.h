@@ -15,7 +15,8 @@ extern const struct gate_figure_row gate_figures[GATE_N_FIGURES];
 /* printf() into memory that the caller frees. */
 char *gate_text_of(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((returns_nonnull));
 
-/* "11312 B", "1 block", "12.5 %", "104.5 B/mark": all digits of what is counted, nine of the others. The caller frees it. */
+/* "11312 B", "1 block", "12.5 %", "104.5 B/mark": all digits of what is counted, nine of percents, two
+ * decimals of growth. The caller frees it. */
 char *gate_figure_text(enum gate_figure of, double value) __attribute__((returns_nonnull));
 
 /* Add a check. rule must live as long as the verdict; the texts are still missing. Valid until the next one is added. */

@@ -43,12 +43,16 @@ char *gate_format_title(const struct gate_verdict *v, const struct gate_check *c
     return take_text(f, &text);
 }
 
+enum site_order gate_format_order(const struct gate_check *check, const struct gate_culprit *culprit) {
+    return culprit->growth && culprit->site->cost.unreleased_bytes == 0 ? SITE_BY_CALLS : check->order;
+}
+
 char *gate_format_stacks(const struct gate_verdict *v, const struct gate_check *check, const struct gate_culprit *culprit) {
     char *text = NULL;
     size_t n;
     FILE *f = open_memstream(&text, &n);
     if (f) {
-        report_text_site(f, &v->report, check->order, culprit->site);
+        report_text_site(f, &v->report, gate_format_order(check, culprit), culprit->site);
     }
     return take_text(f, &text);
 }

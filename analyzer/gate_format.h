@@ -23,6 +23,9 @@ struct gate_format {
 
 extern const struct gate_format gate_text, gate_junit, gate_sarif, gate_github, gate_markdown;
 
+/* What the stacks of a culprit are ranked and shown by: the check's order; calls where growth was released by the end. */
+enum site_order gate_format_order(const struct gate_check *check, const struct gate_culprit *culprit);
+
 /* How many culprits of a check are named: --top of a total's. Of those above a limit of each site, too, where is_all is not set. */
 size_t gate_format_n_shown(const struct gate *gate, const struct gate_check *check, bool is_all);
 

@@ -135,10 +135,11 @@ static void put_stack(struct json_out *j, const struct gate_verdict *v, uint32_t
 }
 
 static void put_stacks(struct json_out *j, const struct gate *gate, const struct gate_verdict *v,
-                       const struct gate_check *c, const struct site *site) {
+                       const struct gate_check *c, const struct gate_culprit *culprit) {
+    const struct site *site = culprit->site;
     size_t n = site->n_stacks < gate->options->stacks ? site->n_stacks : gate->options->stacks;
     struct site_stack *ranked = xcalloc(n, sizeof *ranked);
-    site_rank_stacks(&v->sites, site, c->order, n, ranked);
+    site_rank_stacks(&v->sites, site, gate_format_order(c, culprit), n, ranked);
     json_key(j, "stacks");
     json_array_begin(j);
     for (size_t i = 0; i < n; i++) {
@@ -181,7 +182,7 @@ static void put_culprit(struct json_out *j, const struct gate *gate, const struc
     }
     json_object_end(j);
     json_array_end(j);
-    put_stacks(j, gate, v, c, culprit->site);
+    put_stacks(j, gate, v, c, culprit);
     const char *key = gate_culprit_key(v, c, culprit);
     if (key) {
         json_key(j, "partialFingerprints");

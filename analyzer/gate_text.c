@@ -22,12 +22,21 @@ static void put_place(FILE *f, const struct place *place) {
     }
 }
 
-/* Whether an earlier check has shown this site in the same section. */
+static bool has_same_stacks(const struct gate_verdict *v, const struct site *a, const struct site *b) {
+    const struct site_stack *x = &v->sites.stacks[a->first], *y = &v->sites.stacks[b->first];
+    size_t i = 0;
+    while (a->n_stacks == b->n_stacks && i < a->n_stacks && x[i].stack == y[i].stack) {
+        i++;
+    }
+    return a->n_stacks == b->n_stacks && i == a->n_stacks;
+}
+
+/* Whether an earlier check has shown these stacks in the same section. */
 static bool is_shown_before(const struct gate *gate, const struct gate_verdict *v, const struct gate_check *check,
                             const struct site *site) {
     for (const struct gate_check *c = v->checks; c < check; c++) {
         for (size_t i = 0; i < c->n_culprits && i < gate->options->top; i++) {
-            if (c->order == check->order && c->culprits[i].site == site) {
+            if (c->order == check->order && has_same_stacks(v, c->culprits[i].site, site)) {
                 return true;
             }
         }
@@ -52,7 +61,7 @@ static void put_culprits(FILE *f, const struct gate *gate, const struct gate_ver
         if (is_shown_before(gate, v, check, culprit->site)) {
             fputs("  (its stacks are above)\n\n", f);
         } else {
-            report_text_site(f, &v->report, check->order, culprit->site);
+            report_text_site(f, &v->report, gate_format_order(check, culprit), culprit->site);
         }
     }
     if (check->n_culprits > gate->options->top) {

@@ -66,6 +66,8 @@ struct gate_options {
     const char *baseline; /* NULL = none */
     bool is_new_only, is_updating, may_loosen;
     bool has_identities; /* gate_culprit_key() is asked for */
+    bool
+        is_of_failure; /* the command has failed: it may not have come to all that it keeps, so no baseline is made of it */
 };
 
 /* A site that made a check fail. */

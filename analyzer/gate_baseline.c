@@ -144,6 +144,7 @@ int gate_update_baseline(struct gate_verdict *v, const struct gate_options *o) {
     const char *gap = gate_gap(p)           ? gate_gap(p)
                       : p->lost_events != 0 ? "events were lost"
                       : p->sample_bytes     ? "it is sampled, its figures are estimates"
+                      : o->is_of_failure    ? "the command has failed"
                                             : NULL;
     if (gap) {
         diag_error("%s: not updated from %s: %s", o->baseline, v->path, gap);

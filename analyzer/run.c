@@ -404,13 +404,22 @@ static int end_like(int status) {
     return 128 + number;
 }
 
-/* Judge the trace. Returns the status to end with: the child's own failure comes first. */
+/* Judge the trace. Returns the status to end with: the child's own failure comes first, and is said, since the verdict may be another. */
 static int end_by_gate(struct run *run, bool has_trace, int status) {
     char *paths[] = {run->trace};
+    run->gate.options.is_of_failure = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     int verdict =
         gate_command_judge(&run->gate, paths, 1); /* also of no trace: else outputs of an earlier run would stay */
     verdict = has_trace || verdict > SEEP_EXIT_UNREADABLE ? verdict : SEEP_EXIT_UNREADABLE;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? verdict : end_like(status);
+    if (!run->gate.options.is_of_failure) {
+        return verdict;
+    }
+    if (WIFSIGNALED(status)) {
+        diag_error("ends by signal %d, as the command did; the gate's own status is %d", WTERMSIG(status), verdict);
+    } else {
+        diag_error("ends with the command's status %d; the gate's own is %d", WEXITSTATUS(status), verdict);
+    }
+    return end_like(status);
 }
 
 static int run_command(struct run *run, int argc, char **argv) {

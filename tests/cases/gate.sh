@@ -399,8 +399,10 @@ case_run() {
     run 7 --max-calls 1 --junit j.xml -- sh -c 'exit 7'
     has out '^r\.seep: gate FAILED'
     [ -s j.xml ] || fail "not written"
-    run 7 --max-calls 1M -- sh -c 'exit 7'
     (run 137 --max-calls 1M -- sh -c 'kill -KILL $$') 2>/dev/null
+    run 7 --baseline b.txt --update-baseline -- sh -c 'exit 7'
+    has err "^seep: ends with the command's status 7; the gate's own is 1$" # which has updated nothing
+    { has err '^seep: b\.txt: not updated from r\.seep: the command has failed$' && [ ! -e b.txt ]; } || fail "$(cat b.txt)"
     run 127 --max-calls 1M -- no-such-program
     [ ! -e r.seep ] || fail "a trace of nothing"
     # Wrong options are found before anything is started.

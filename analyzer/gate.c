@@ -153,9 +153,14 @@ static void note_selection(struct gate_verdict *v, const struct selection_option
     free(text);
 }
 
-/* Processes that were not traced, and sampling: nothing of the trace is missing for it. */
-static void note_others(struct gate_verdict *v) {
+/* Selections of nothing, processes that were not traced, and sampling: nothing of the trace is missing for it. */
+static void note_others(struct gate_verdict *v, const struct gate_options *o) {
     const struct profile *p = &v->analysis.profile;
+    if (selection_is_part(&o->analysis.selection) && p->total.calls == 0) {
+        add_fact(
+            v, "nothing-selected", GATE_NOTED, gate_text_of("selected"), gate_text_of("nothing"), gate_text_of("%s", ""),
+            gate_text_of("nothing was judged: no allocation of the trace is selected, is there a slip in the options?"));
+    }
     for (size_t i = 0; i < p->n_lost; i++) {
         bool is_fork = strcmp(p->lost[i].key, "untraced-forks") == 0;
         if (p->lost[i].count && (is_fork || strcmp(p->lost[i].key, "untraced-execs") == 0)) {
@@ -256,7 +261,7 @@ static void judge(struct gate_verdict *v, const struct gate_options *o) {
     check_complete(v, o);
     check_lost(v, o);
     note_selection(v, &o->analysis.selection);
-    note_others(v);
+    note_others(v, o);
     v->status = gate_n_failed(v) ? SEEP_EXIT_GATE_FAILED : SEEP_EXIT_DONE;
 }
 

@@ -11,6 +11,7 @@
 #include "marks.h"
 #include "options.h"
 #include "safe_text.h"
+#include "text.h"
 #include "threads.h"
 
 enum { MATCH_BYTES_MAX = 4096 }; /* libc's regcomp() recurses, by its stack, with each bracket */
@@ -117,10 +118,14 @@ static uint8_t *find_matches(const struct selection_options *o, const struct pro
     return is_match;
 }
 
+/* By its path, or, where the pattern has no slash, by its name. */
+static bool is_file(const char *glob, const char *file) {
+    return file && (fnmatch(glob, file, 0) == 0 || (!strchr(glob, '/') && fnmatch(glob, text_base_name(file), 0) == 0));
+}
+
 bool selection_is_own(const struct selection_options *o, const struct location *location, const struct frame *frame) {
     for (size_t i = 0; i < o->n_own; i++) {
-        if ((location->module && fnmatch(o->own[i], location->module, 0) == 0) ||
-            (frame->file && fnmatch(o->own[i], frame->file, 0) == 0)) {
+        if (is_file(o->own[i], location->module) || is_file(o->own[i], frame->file)) {
             return true;
         }
     }

@@ -150,8 +150,15 @@ case_match_and_own() {
     jq -c '[.sites[] | select(.owner.file // "" | test("/blame_cxx.cc$")) | [.owner, .calls, .unreleased_bytes]]' whole >wanted
     jq -c '[.sites[] | [.owner, .calls, .unreleased_bytes]]' part >got
     same wanted got
+    "$SEEP" report --format json --group-by owner --own blame_cxx.cc a.seep >part 2>err # without a slash by its name
+    jq -c '[.sites[] | [.owner, .calls, .unreleased_bytes]]' part >got
+    same wanted got
     "$SEEP" report --format json --own '*/nothing.so' a.seep >part 2>err
     [ "$(jq -c '[.totals.allocations, (.sites | length)]' part)" = '[0,0]' ] || fail "$(jq -c .totals part)"
+    # A gate that judges nothing passes, but says so.
+    "$SEEP" gate --own '*/nothing.so' --github a.seep >out 2>err
+    has out '^nothing was judged: '
+    has out '^::warning title=seep gate%3A nothing-selected::a\.seep: nothing was judged: '
 }
 
 # A real run: at each mark what the program says it has alive.

@@ -64,3 +64,16 @@ C
     has out '^40 calls to allocation functions with 4\.00K peak consumption from$'
     has out '^    main$'
 }
+
+# What was hidden as it was wanted is no warning on a page of GitHub's.
+case_suppressed_is_no_warning() {
+    build keeps <<'C'
+#include <stdlib.h>
+static void *volatile kept;
+int main(void) { kept = malloc(100); return 0; }
+C
+    "$SEEP" run -o x.seep -- ./keeps 2>err
+    echo leak:keeps >rules
+    "$SEEP" gate --suppressions rules --github x.seep >out 2>err
+    has out '^::notice title=seep gate%3A suppressed::x\.seep: suppressions hide 100 B in 1 block$'
+}

@@ -95,6 +95,7 @@ struct gate_check {
     char *message;    /* a sentence without a full stop, for a check that did not pass; else NULL */
     enum gate_result result;
     bool is_per_site;
+    bool is_per_hour; /* of growth: else per mark */
     enum gate_figure of;
     enum site_order order;
     struct gate_culprit *culprits;

@@ -82,7 +82,7 @@ static char *beyond_text(const struct gate_culprit *culprit) {
     return text;
 }
 
-/* "grows by 104 B in 1 block (95 %: 103 to 105 B)": the unit of the step is in the check's message. */
+/* "grows by 104 B in 1 block per mark (95 %: 103 to 105 B)". */
 static char *growth_text(const struct gate_check *check, const struct gate_culprit *culprit) {
     const struct growth_figures *g = culprit->growth;
     if (g->class != GROWTH_GROWING && g->class != GROWTH_UNKNOWN) {
@@ -93,8 +93,8 @@ static char *growth_text(const struct gate_check *check, const struct gate_culpr
     char *range = isnan(g->low) || check->of != GATE_GROWTH_BYTES
                       ? gate_text_of("%s", g->class == GROWTH_UNKNOWN ? ", too few points to be sure" : "")
                       : gate_text_of(" (95 %%: %s to %s B)", low, high);
-    char *text =
-        gate_text_of("grows by %s B in %s block%s%s", bytes, blocks, g->blocks > 1 || g->blocks < 1 ? "s" : "", range);
+    char *text = gate_text_of("grows by %s B in %s block%s per %s%s", bytes, blocks,
+                              g->blocks > 1 || g->blocks < 1 ? "s" : "", check->is_per_hour ? "hour" : "mark", range);
     free(low);
     free(high);
     free(bytes);

@@ -78,6 +78,7 @@ void gate_check_growth(struct gate_verdict *v, const struct gate_limit *limit) {
     check->of = limit->figure;
     check->order = row->order;
     check->is_per_site = limit->is_per_site;
+    check->is_per_hour = limit->is_per_hour;
     check->name = gate_text_of("%s, %s", row->name, limit->is_per_site ? "each site" : "total");
     check->figure = why ? gate_text_of("not judged") : gate_text_of("%s/%s", figure, per);
     check->limit = gate_text_of("at most %s/%s", most, per);

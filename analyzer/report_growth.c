@@ -34,11 +34,22 @@ static const char *signed_size(double bytes, char buf[FORMAT_BYTES_MAX + 1]) {
     return buf;
 }
 
-static void put_blocks(FILE *f, double blocks, const char *unit) {
-    if (blocks > 0 && blocks < 0.95) {
-        fprintf(f, ", 1 block per %.3g %ss", 1 / blocks, unit);
+/* Some digits, and never a power of ten. */
+static const char *number(double x, int n_digits, char buf[FORMAT_BYTES_MAX]) {
+    if (fabs(x) < 999) {
+        snprintf(buf, FORMAT_BYTES_MAX, "%.*g", n_digits, x);
     } else {
-        fprintf(f, ", %.4g %s per %s", blocks, fabs(blocks - 1) < 0.0005 ? "block" : "blocks", unit);
+        snprintf(buf, FORMAT_BYTES_MAX, "%.0f", x);
+    }
+    return buf;
+}
+
+static void put_blocks(FILE *f, double blocks, const char *unit) {
+    char buf[FORMAT_BYTES_MAX];
+    if (blocks > 0 && blocks < 0.95) {
+        fprintf(f, ", 1 block per %s %ss", number(1 / blocks, 3, buf), unit);
+    } else {
+        fprintf(f, ", %s %s per %s", number(blocks, 4, buf), fabs(blocks - 1) < 0.0005 ? "block" : "blocks", unit);
     }
 }
 

@@ -60,7 +60,7 @@ int main(void) {
 C
     "$SEEP" run -o x.seep -- ./remembers 2>err
     status_of 1 "$SEEP" gate --max-growth 99/mark x.seep >out 2>err
-    head -1 out | grep -q '^remember at .*: grows by 100 B in 1 block (95 %: 100 to 100 B)$' || fail "$(cat out)"
+    head -1 out | grep -q '^remember at .*: grows by 100 B in 1 block per mark (95 %: 100 to 100 B)$' || fail "$(cat out)"
     has out '^40 calls to allocation functions with 4\.00K peak consumption from$'
     has out '^    main$'
 }

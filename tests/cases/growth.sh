@@ -61,7 +61,7 @@ case_over_time() {
     made over-time
     agree
     has growth.txt '^GROWTH PER SLICE OF 0\.64s$'
-    has growth.txt '^\+3\.60M per hour \(95 %: .*\), \+640B per slice, 7200 blocks per hour, over 155 of 155 slices$'
+    has growth.txt '^\+3\.60M per hour \(95 %: .*\), \+640B per slice, 36000 blocks per hour, over 155 of 155 slices$'
 }
 
 # What a process has not freed is not alive behind its end.

@@ -153,7 +153,8 @@ def over_time():
     for ms in range(0, 100000, 50):
         book.w.at(ms)
         if ms % 500 == 0:
-            leak.alloc(500)
+            for _ in range(5):
+                leak.alloc(100)
         ring.alloc(40)
         if len(ring.alive) > 5:
             ring.free()

@@ -37,7 +37,7 @@ static const char *number(uint64_t n, bool is_bytes, char buf[NUMBER_MAX]) {
 /* "+104.00K" */
 static const char *signed_number(const struct diff_change *c, bool is_bytes, char buf[SIGNED_MAX]) {
     uint64_t distance = c->now > c->base ? c->now - c->base : c->base - c->now;
-    buf[0] = c->now > c->base ? '+' : c->now < c->base ? '-' : '=';
+    buf[0] = c->now > c->base ? '+' : c->now < c->base ? '-' : ' ';
     number(distance, is_bytes, buf + 1);
     return buf;
 }
@@ -61,8 +61,11 @@ static void put_site(FILE *f, const struct section *s, const struct diff_site *s
     fprintf(f, "%s: ", diff_verdict_name(site->changes[s->figure].verdict));
     put_change(f, &site->changes[s->figure], s->unit, s->is_bytes);
     char difference[SIGNED_MAX];
-    if (site->changes[s->other].base || site->changes[s->other].now) {
-        fprintf(f, "; %s%s", signed_number(&site->changes[s->other], s->other_is_bytes, difference), s->other_unit);
+    const struct diff_change *other = &site->changes[s->other];
+    if (other->base != other->now) {
+        fprintf(f, "; %s%s", signed_number(other, s->other_is_bytes, difference), s->other_unit);
+    } else if (other->now) {
+        fprintf(f, "; still %s%s", number(other->now, s->other_is_bytes, difference), s->other_unit);
     }
     fputs("\n  ", f);
     safe_text_put(f, known->id.key);

@@ -65,6 +65,19 @@ case_planted() {
     [ "$(verdict_of make_table) $(verdict_of leaks_more) $(verdict_of leaks_new)" = 'same grew new' ] || fail "$(jq -c .counts diff.json)"
 }
 
+# As many calls, and what they hold is released: what is the same is told as it is.
+case_same_calls() {
+    printf '#include <stdlib.h>\nstatic void *volatile kept[7];\nstatic void keep(int i) { kept[i] = malloc(100); }\nint main(void) {\n    for (int i = 0; i < 7; i++) {\n        keep(i);\n#ifdef FIXED\n        free(kept[i]);\n#endif\n    }\n    return 0;\n}\n' >keeps.c
+    cc -g -O0 -o keeps keeps.c
+    recorded a ./keeps
+    mkdir fixed
+    cc -g -O0 -DFIXED -o fixed/keeps keeps.c
+    recorded b fixed/keeps
+    "$SEEP" diff --sort peak a.seep b.seep >out.txt
+    has out.txt '^gone: -700B, from 700B to 0B; -7 blocks$'
+    has out.txt '^shrank: -600B, from 700B to 100B; still 7 calls$'
+}
+
 case_with_itself() {
     recorded a "$TARGETS/two_versions" 2
     recorded b "$TARGETS/two_versions" 2

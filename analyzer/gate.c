@@ -143,7 +143,7 @@ static void note_selection(struct gate_verdict *v, const struct selection_option
     if (!f) {
         return;
     }
-    selection_text(f, o);
+    selection_text(f, o, &v->analysis.profile);
     if (fclose(f) == 0 && text) {
         text[strcspn(text, "\n")] = '\0';
         add_fact(v, "selected", GATE_NOTED, gate_text_of("selected"),

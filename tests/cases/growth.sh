@@ -132,7 +132,7 @@ case_older() {
     alive 0 0 0 --older 1d
     made over-time # no marks: of each stack and size only the oldest is known to be that old
     "$SEEP" report --format json --older 50s a.seep >part.report 2>err
-    [ "$(jq -c '[.totals.unreleased_blocks, .totals.unreleased_bytes]' part.report)" = '[1,500]' ] || fail "$(jq -c .totals part.report)"
+    [ "$(jq -c '[.totals.unreleased_blocks, .totals.unreleased_bytes]' part.report)" = '[1,100]' ] || fail "$(jq -c .totals part.report)"
 }
 
 case_match_and_own() {

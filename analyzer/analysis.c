@@ -57,9 +57,7 @@ int analysis_option(struct analysis_options *o, int code, const char *value) {
     case ANALYSIS_OLDER:
         return selection_set_older(&o->selection, value);
     case ANALYSIS_MIN_BYTES:
-        status = option_number("min-bytes", value, UINT64_MAX, &number);
-        o->selection.min_bytes = number;
-        return status;
+        return option_bytes("min-bytes", value, &o->selection.min_bytes);
     case ANALYSIS_MATCH:
         return selection_set_match(&o->selection, value);
     case ANALYSIS_OWN:

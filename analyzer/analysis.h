@@ -70,7 +70,7 @@ enum analysis_code { /* what getopt_long() returns for them */
     "      --since MARK, --until MARK, --alive-at MARK\n"                                                                  \
     "                              only what was allocated behind, before, is alive at it: its name, NAME#2, or number\n"  \
     "      --older AGE             only blocks that are certainly so old at the end: 10s, 5m, 2h, 1d\n"                    \
-    "      --min-bytes N           only blocks of that size or larger\n"                                                   \
+    "      --min-bytes SIZE        only blocks of that size or larger\n"                                                   \
     "      --match REGEX           only stacks with a frame whose function, file or module matches\n"                      \
     "      --own GLOB              only what is owned by this module or source file; may be repeated\n"                    \
     "      --sysroot DIR           look for the program and its libraries below DIR, the root that they had\n"             \

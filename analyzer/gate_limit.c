@@ -1,42 +1,10 @@
-/* gate_limit.c - how limits are written; see gate.h.
- *
- * K, M, G and T are of 1000, as in reports, so that a figure can be copied from one; KiB, MiB, GiB and TiB are of 1024.
- */
+/* gate_limit.c - how limits are written; see gate.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "diag.h"
 #include "gate.h"
-
-#define LARGEST 9007199254740992. /* 2^53: up to there each whole number is exact */
-
-/* Read digits with an optional fraction. Returns what follows, NULL if there is no number. */
-static const char *read_number(const char *s, double *value) {
-    size_t n = strspn(s, "0123456789");
-    size_t n_fraction = s[n] == '.' ? strspn(s + n + 1, "0123456789") : 0;
-    if (n == 0 || (s[n] == '.' && n_fraction == 0)) {
-        return NULL;
-    }
-    n += n_fraction ? n_fraction + 1 : 0;
-    char *digits = xstrndup(s, n);
-    *value = strtod(digits, NULL);
-    free(digits);
-    return s + n;
-}
-
-/* A multiplier: K, M, G, T, or one of them with "iB" or "B". Returns what follows. */
-static const char *read_multiplier(const char *s, double *value) {
-    static const char letters[] = "KMGT";
-    const char *letter = *s ? strchr(letters, *s) : NULL;
-    if (!letter) {
-        return s;
-    }
-    double base = s[1] == 'i' ? 1024. : 1000.;
-    for (const char *l = letters; l <= letter; l++) {
-        *value *= base;
-    }
-    return s[1] == 'i' ? s + 2 : s + 1;
-}
+#include "options.h"
 
 static bool is_blocks(const char *s) {
     return strcmp(s, "block") == 0 || strcmp(s, "blocks") == 0;
@@ -63,14 +31,14 @@ static bool read_unit(struct gate_limit *limit, enum gate_limit_code code, const
         break;
     case GATE_MAX_CALLS:
         limit->figure = GATE_CALLS;
-        return *read_multiplier(s, &limit->most) == '\0';
+        return *option_multiplier(s, &limit->most) == '\0';
     case GATE_MAX_TEMPORARY:
         limit->figure = GATE_TEMPORARY_PERCENT;
         return (*s == '\0' || strcmp(s, "%") == 0) && limit->most <= 100;
     default:
         return false;
     }
-    s = read_multiplier(s, &limit->most);
+    s = option_multiplier(s, &limit->most);
     return *s == '\0' || strcmp(s, "B") == 0;
 }
 
@@ -94,8 +62,8 @@ int gate_limit_read(struct gate_limit *limit, enum gate_limit_code code, const c
     *limit = (struct gate_limit){.is_per_site = strncmp(text, "site:", 5) == 0};
     size_t n = strlen(text) - n_step_bytes(limit, code, text);
     char *figure = xstrndup(text, n);
-    const char *unit = read_number(figure + (limit->is_per_site ? 5 : 0), &limit->most);
-    bool is_read = unit && read_unit(limit, code, unit) && limit->most <= LARGEST;
+    const char *unit = option_figure(figure + (limit->is_per_site ? 5 : 0), &limit->most);
+    bool is_read = unit && read_unit(limit, code, unit) && limit->most <= OPTION_FIGURE_MAX;
     free(figure);
     if (!is_read) {
         diag_error("--%s: not %s, with site: before it for each site: %s", words[code].option, words[code].wants, text);

@@ -42,6 +42,44 @@ pid_t option_pid(const char *text) {
     return pid > 0 && pid <= INT_MAX && !*end ? (pid_t)pid : 0;
 }
 
+const char *option_figure(const char *s, double *value) {
+    size_t n = strspn(s, "0123456789");
+    size_t n_fraction = s[n] == '.' ? strspn(s + n + 1, "0123456789") : 0;
+    if (n == 0 || (s[n] == '.' && n_fraction == 0)) {
+        return NULL;
+    }
+    n += n_fraction ? n_fraction + 1 : 0;
+    char *digits = xstrndup(s, n);
+    *value = strtod(digits, NULL);
+    free(digits);
+    return s + n;
+}
+
+const char *option_multiplier(const char *s, double *value) {
+    static const char letters[] = "KMGT";
+    const char *letter = *s ? strchr(letters, *s) : NULL;
+    if (!letter) {
+        return s;
+    }
+    double base = s[1] == 'i' ? 1024. : 1000.;
+    for (const char *l = letters; l <= letter; l++) {
+        *value *= base;
+    }
+    return s[1] == 'i' ? s + 2 : s + 1;
+}
+
+int option_bytes(const char *option, const char *text, uint64_t *bytes) {
+    double value = 0;
+    const char *rest = option_figure(text, &value);
+    rest = rest ? option_multiplier(rest, &value) : NULL;
+    if (!rest || (*rest && strcmp(rest, "B") != 0) || value > OPTION_FIGURE_MAX) {
+        diag_error("--%s: not a size as 500, 64K, 1.5M or 64KiB: %s", option, text);
+        return -1;
+    }
+    *bytes = (uint64_t)value;
+    return 0;
+}
+
 int option_age(const char *option, const char *text, uint64_t *ns) {
     static const char units[] = "smhd";
     static const uint64_t seconds[] = {1, 60, 3600, 86400};

@@ -20,6 +20,18 @@ pid_t option_pid(const char *text);
 /* The same as a size_t, up to 2^32 - 1. */
 MUST_CHECK int option_count(const char *option, const char *text, size_t *value);
 
+/* Read digits with an optional fraction. Returns what follows, NULL if there is no number. */
+const char *option_figure(const char *s, double *value);
+
+/* Take a multiplier: K, M, G and T are of 1000, as in reports, so that a figure can be copied from one; KiB, MiB, GiB and TiB are of 1024. Returns what follows, which
+ * may be s itself. */
+const char *option_multiplier(const char *s, double *value);
+
+#define OPTION_FIGURE_MAX 9007199254740992. /* 2^53: up to there each whole number is exact */
+
+/* Read a size in bytes, with a multiplier or without. Returns 0, or -1 after a message. */
+MUST_CHECK int option_bytes(const char *option, const char *text, uint64_t *bytes);
+
 /* Read an age: a number and one of s, m, h, d. Returns 0, or -1 after a message. */
 MUST_CHECK int option_age(const char *option, const char *text, uint64_t *ns);
 

@@ -164,7 +164,7 @@ case_match_and_own() {
 # A real run: at each mark what the program says it has alive.
 case_of_a_program() {
     BOOKS=$PWD/books "$SEEP" run -o a.seep -- "$TARGETS/marks" own 100 >out 2>err || fail "$(cat err)"
-    "$SEEP" report --format json --min-bytes 5000 a.seep >part.report 2>err # its own blocks
+    "$SEEP" report --format json --min-bytes 5K a.seep >part.report 2>err # its own blocks
     awk '$1 == "own" { n = 0; for (i = 3; i <= NF; i++) n += $i; print n }' books >wanted
     jq '.growth.total.bytes[]' part.report >got
     same wanted got

@@ -1,6 +1,9 @@
 # growth.sh - figures at marks, which sites grow from mark to mark, and figures of a part of a trace: traces by lib/trace_write.py, whose writer keeps the books.
 # shellcheck shell=bash disable=SC2154
 
+# shellcheck source=tests/lib/refused.sh
+. "$LIB/refused.sh"
+
 # made NAME: the trace, its books, and both reports of it.
 made() {
     "$PYTHON" "$LIB/growth_traces.py" make "$1" a.seep
@@ -103,14 +106,6 @@ case_since_and_until() {
     same whole all
     made folded
     alive 10 20 0 --since 10 --until 20
-}
-
-# refused REGEX OPTIONS…: with these there is no report, and one line, besides warnings, that says why.
-refused() {
-    status_of 2 "$SEEP" report "${@:2}" a.seep 2>err >out
-    grep -v '^seep: warning:' err >why
-    one_line why "$1"
-    [ ! -s out ] || fail "a report in spite of that"
 }
 
 case_marks_that_are_not_there() {

@@ -1,6 +1,9 @@
 # selections.sh - what is alive at a mark, and what threads have allocated: traces by lib/trace_write.py, of which each block is known, and a real program's books.
 # shellcheck shell=bash disable=SC2154
 
+# shellcheck source=tests/lib/refused.sh
+. "$LIB/refused.sh"
+
 made() {
     "$PYTHON" "$LIB/selection_traces.py" make "$1" a.seep
 }
@@ -50,14 +53,6 @@ case_alive_at_of_a_folded_trace() {
     made all-folded
     refused '^seep: --alive-at 29: this mark is among the folded events, ' --alive-at 29
     agree "" --match .
-}
-
-# refused REGEX OPTIONS…: with these there is no report, and one line, besides warnings, that says why.
-refused() {
-    status_of 2 "$SEEP" report "${@:2}" a.seep 2>err >out
-    grep -v '^seep: warning:' err >why
-    one_line why "$1"
-    [ ! -s out ] || fail "a report in spite of that"
 }
 
 case_refused() {
